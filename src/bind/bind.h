@@ -1,0 +1,58 @@
+/* From syntax to bound trees: resolves names, checks types, inserts casts. */
+#ifndef MILLRACE_BIND_BIND_H
+#define MILLRACE_BIND_BIND_H
+
+#include "bind/bound.h"
+#include "parse/parse.h"
+
+/* What a statement may refer to. Given by the session. */
+struct bind_env {
+    struct arena *query_arena;
+    /* name parts as written (1 to 3); resolves against the current catalog and database; *table = NULL when there is none.
+     * The text in `tried` (arena) says where it looked, for messages. */
+    enum status (*find_table)(void *data, const char *const *parts, int part_count, struct arena *arena,
+                              const struct table **table, const char **tried, struct error *err);
+    /* Names near enough to suggest; may be NULL. */
+    const char *(*suggest_table)(void *data, const char *name, struct arena *arena);
+    void *data;
+    const struct time_zone *zone;
+    bool streaming; /* execution.runtime-mode resolved for this statement: time attributes matter */
+    /* Names of connectors' metadata types etc. come through the table itself. */
+    int view_depth;      /* of views inside views, limited by BIND_MAX_VIEW_DEPTH */
+    int *next_window_id; /* counter for window TVFs, owned by the caller; NULL: the binder makes one */
+};
+enum { BIND_MAX_VIEW_DEPTH = 64, BIND_MAX_SUBQUERY_DEPTH = 64 };
+
+enum status bind_query(struct bind_env *env, const struct ast_query *query, struct bound_query *out, struct error *err);
+enum status bind_insert(struct bind_env *env, const struct ast_insert *insert, struct bound_insert *out,
+                        struct error *err);
+
+/* UPDATE and DELETE: the table's rows that WHERE keeps, as its key (without a primary key: all its columns) and, for UPDATE,
+ * the new values. STATUS_INVALID_QUERY for SET of a key column, and for UPDATE of a table without a primary key. */
+enum status bind_update(struct bind_env *env, const struct ast_update *update, struct bound_insert *out,
+                        struct error *err);
+enum status bind_delete(struct bind_env *env, const struct ast_delete *delete, struct bound_insert *out,
+                        struct error *err);
+
+/* MERGE; its INSERT does not see the table's columns. */
+enum status bind_merge(struct bind_env *env, const struct ast_merge *merge, struct bound_merge *out, struct error *err);
+
+/* CREATE TABLE … AS: the query's columns into the columns of the same names; others stay unset. */
+enum status bind_insert_by_name(struct bind_env *env, const struct table *table, const struct ast_query *query,
+                                struct bound_insert *out, struct error *err);
+
+/* A table from a CREATE TABLE statement: types, computed columns (typed by binding them), keys, watermark; option
+ * values as written. catalog and database are filled by the caller; connector is the option of that name or NULL.
+ * With AS the query's columns are added (the caller fills the table with bind_insert_by_name). */
+enum status bind_create_table(struct bind_env *env, const struct ast_create_table *create, struct table *out,
+                              struct error *err);
+/* The definition that ALTER TABLE makes of `base`: ADD, MODIFY, DROP and RENAME of columns, key and watermark. Names, options
+ * and connector are the base's. STATUS_NOT_SUPPORTED for the other actions. */
+enum status bind_alter_table(struct bind_env *env, const struct table *base, const struct ast_alter *alter,
+                             struct table *out, struct error *err);
+const struct type *bind_type(struct arena *arena, const struct ast_type *type, struct error *err); /* NULL: failed */
+
+/* Is any source of the tree unbounded? (asks connectors; scans of views are inside already) */
+bool rel_is_bounded(const struct rel *rel, bool (*table_is_bounded)(const struct table *table));
+
+#endif

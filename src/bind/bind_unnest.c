@@ -1,0 +1,123 @@
+/* UNNEST: the elements of a collection as rows. On the right of a join its argument sees the left side's columns; elsewhere it is a
+ * table of its own over one row. */
+#include "bind/bind_private.h"
+
+/* The collection over scope. */
+static enum status bind_collection(struct binder *b, const struct ast_unnest *ref, struct scope *scope,
+                                   struct expr **out, struct error *err) {
+    if (ref->args.count != 1) {
+        enum status status = not_supported(b, err, &ref->node, "UNNEST of several collections at once");
+        error_hint(err, "join one UNNEST ... WITH ORDINALITY for each, on equal ordinals");
+        return status;
+    }
+    struct context ctx = {.b = b, .scope = scope, .clause = "UNNEST"};
+    TRY(bind_expr(&ctx, ref->args.items[0], out, err));
+    enum type_id id = (*out)->type->id;
+    if (id == TYPE_ARRAY || id == TYPE_MAP || id == TYPE_MULTISET) return STATUS_OK;
+    return bind_error(b, err, STATUS_TYPE_MISMATCH, ref->args.items[0],
+                      "UNNEST takes an ARRAY, MAP or MULTISET, not %s",
+                      type_to_string(b->arena, type_with_nullable(b->arena, (*out)->type, true)));
+}
+
+/* input's columns, then the element's. */
+static enum status unnest(struct binder *b, const struct ast_unnest *ref, struct rel *input, struct expr *collection,
+                          bool outer, struct rel **out, struct error *err) {
+    int count = input->schema.column_count, column = count;
+    struct rel *rel = input;
+    if (collection->kind == EXPR_COLUMN) {
+        column = collection->column.index;
+    } else {
+        struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count + 1);
+        const char **names = ARENA_ARRAY(b->arena, const char *, count + 1);
+        for (int i = 0; i < count; i++) {
+            exprs[i] = column_of(b, input, i);
+            names[i] = input->schema.names[i];
+        }
+        exprs[count] = collection;
+        names[count] = "$collection";
+        TRY_REL(rel, b, project(b, input, count + 1, exprs, names), &ref->node, err);
+    }
+    TRY_REL(rel, b, rel_unnest(b->arena, rel, column, outer, ref->with_ordinality), &ref->node, err);
+    if (column == count) { /* without the collection itself */
+        int total = rel->schema.column_count - 1;
+        struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, total);
+        const char **names = ARENA_ARRAY(b->arena, const char *, total);
+        for (int i = 0; i < total; i++) {
+            exprs[i] = column_of(b, rel, i < count ? i : i + 1);
+            names[i] = rel->schema.names[i < count ? i : i + 1];
+        }
+        TRY_REL(rel, b, rel_project(b->arena, rel, total, exprs, names), &ref->node, err);
+    }
+    *out = rel;
+    return STATUS_OK;
+}
+
+/* The scope of the element's columns alone: those of rel from `first` on. */
+static enum status element_scope(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct rel *rel,
+                                 int first, struct scope **out, struct error *err) {
+    int count = rel->schema.column_count - first;
+    struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count);
+    const char **names = ARENA_ARRAY(b->arena, const char *, count);
+    for (int i = 0; i < count; i++) {
+        exprs[i] = column_of(b, rel, first + i);
+        names[i] = rel->schema.names[first + i];
+    }
+    /* AS x names the only column as well */
+    if (count == 1 && ref->alias.name && !ref->alias.columns.count) names[0] = ref->alias.name->text;
+    struct query_result elements = {rel_project(b->arena, rel, count, exprs, names), NULL};
+    return alias_scope(b, parent, &elements, &ref->alias, NULL, NULL, out, err);
+}
+
+enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct rel **rel,
+                        struct scope **scope, struct error *err) {
+    struct rel *one, *all;
+    TRY_REL(one, b, rel_one_row(b), &ref->node, err);
+    struct scope *none = ARENA_NEW(b->arena, struct scope); /* the row's column has no name */
+    none->parent = parent;
+    scope_set_rel(none, one);
+    struct expr *collection;
+    TRY(bind_collection(b, ref, none, &collection, err));
+    TRY(unnest(b, ref, one, collection, false, &all, err));
+    TRY(element_scope(b, ref, parent, all, 1, scope, err));
+    int count = all->schema.column_count - 1;
+    struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count);
+    for (int i = 0; i < count; i++) exprs[i] = column_of(b, all, i + 1);
+    TRY_REL(*rel, b, rel_project(b->arena, all, count, exprs, (const char **)all->schema.names + 1), &ref->node, err);
+    scope_set_rel(*scope, *rel);
+    return STATUS_OK;
+}
+
+enum status bind_unnest_join(struct binder *b, const struct ast_join *join, enum join_type type, struct scope *parent,
+                             struct rel **rel, struct scope **scope, struct error *err) {
+    const struct ast_unnest *ref = (const struct ast_unnest *)join->right;
+    if (type != JOIN_INNER && type != JOIN_LEFT) {
+        return bind_error(b, err, STATUS_INVALID_QUERY, &join->node,
+                          "the right side of a %s JOIN cannot refer to the left one", join_type_name(type));
+    }
+    if (join->natural || join->using_columns.count) {
+        return bind_error(b, err, STATUS_INVALID_QUERY, &join->node, "UNNEST is joined with ON or CROSS JOIN");
+    }
+    struct rel *left;
+    struct scope *left_scope, *right_scope, *both;
+    struct expr *collection, *condition = NULL;
+    TRY(bind_from(b, join->left, parent, NULL, &left, &left_scope, err));
+    TRY(bind_collection(b, ref, left_scope, &collection, err));
+    TRY(unnest(b, ref, left, collection, type == JOIN_LEFT, rel, err));
+    TRY(element_scope(b, ref, parent, *rel, left->schema.column_count, &right_scope, err));
+    TRY(scope_combine(b, left_scope, right_scope, join->right, &both, err));
+    scope_set_rel(both, *rel);
+    *scope = both;
+    if (!join->on) return STATUS_OK;
+    struct context ctx = {.b = b, .scope = both, .clause = "ON"};
+    TRY(bind_condition(&ctx, join->on, &condition, err));
+    condition = expr_fold(b->arena, condition);
+    if (is_true(condition)) return STATUS_OK;
+    if (type == JOIN_LEFT) {
+        enum status status = not_supported(b, err, join->on, "a condition other than TRUE of LEFT JOIN UNNEST");
+        error_hint(err, "LEFT JOIN LATERAL (SELECT ... FROM UNNEST(...) WHERE ...) ON TRUE");
+        return status;
+    }
+    TRY_REL(*rel, b, filter(b, *rel, condition), join->on, err);
+    scope_set_rel(both, *rel);
+    return STATUS_OK;
+}

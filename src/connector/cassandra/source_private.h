@@ -1,0 +1,47 @@
+/* A source and its readers: what source.c and reader.c share. */
+#ifndef MILLRACE_CONNECTOR_CASSANDRA_SOURCE_PRIVATE_H
+#define MILLRACE_CONNECTOR_CASSANDRA_SOURCE_PRIVATE_H
+
+#include "connector/cassandra/cassandra_private.h"
+
+struct source {
+    struct arena arena;
+    struct cassandra_target target;
+    struct cassandra_access access;
+    const struct cql_prepared *select;
+    const struct cql_prepared *count; /* the number of a split's rows instead of them; NULL: they are read */
+    int column_count;                 /* of the request */
+    int selected_count;               /* of the statement: at least one */
+    struct cass_codec *codecs;
+    const struct type **types;
+    enum cql_consistency consistency;
+    int max_page_rows, prefetch_pages;
+    int64_t page_bytes;
+    int64_t limit; /* of the statement, -1 none */
+    bool bounded_only;
+    int64_t split_size_bytes;
+    int split_count;   /* after splits */
+    int wanted_splits; /* 0: by size */
+    int parallelism;
+};
+
+/* A block's data. */
+struct cassandra_page {
+    struct block block;
+    struct cassandra_page *next;
+    struct cql_response *response; /* NULL: only the number of rows */
+    const uint8_t *cells;
+    uint32_t *offsets; /* [record_count + 1] */
+    struct strbuf start_bytes, end_bytes;
+    struct cql_rows rows; /* until fetch has looked at it */
+};
+
+/* As in struct source_class (connector/connector.h). */
+enum status cassandra_reader_open(struct source *source, const struct split *splits, const int *indexes,
+                                  const struct offset *starts, int count, struct source_reader **out,
+                                  struct error *err);
+enum status cassandra_reader_fetch(struct source_reader *reader, int timeout_ms, struct block **block,
+                                   enum fetch_result *result, struct error *err);
+void cassandra_reader_close(struct source_reader *reader);
+
+#endif

@@ -1,0 +1,8 @@
+SELECT a + 1 FROM s WHERE b > 0;
+SELECT a FROM s UNION ALL SELECT a FROM s2;
+SELECT DISTINCT a FROM s;
+SELECT s.a FROM s JOIN s2 ON s.a = s2.a;
+SELECT a FROM s WHERE a IN (SELECT a FROM s2);
+SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;
+SELECT a FROM s LIMIT 2;
+SELECT c.page FROM clicks c JOIN users FOR SYSTEM_TIME AS OF c.pt AS u ON c.user_id = u.id;

@@ -1,0 +1,8 @@
+SELECT a + 1 AS x, c FROM t WHERE b > 2;
+SELECT a, x + 1 FROM (SELECT a, a * b AS x FROM t);
+VALUES (1, 'a'), (2, 'b');
+SELECT c, COUNT(*), SUM(a) FROM t GROUP BY c;
+SELECT COUNT(*) FROM t;
+SELECT COUNT(DISTINCT a) FROM t GROUP BY c;
+SELECT DISTINCT a FROM t;
+SELECT id, COUNT(*) FROM users GROUP BY id;

@@ -1,0 +1,4 @@
+SELECT a, COUNT(*) FROM t GROUP BY a UNION ALL SELECT a, COUNT(*) FROM t GROUP BY a;
+SELECT * FROM s;
+SELECT page FROM shown;
+SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '1' DAY)) WHERE k > 3 GROUP BY window_start, window_end;

@@ -1,0 +1,3 @@
+DELETE FROM users WHERE id = 3 OR age = 5;
+DELETE FROM users WHERE id = 3 AND name IN (SELECT c FROM t);
+DELETE FROM users WHERE FALSE;

@@ -1,0 +1,5 @@
+SELECT ts FROM clicks ORDER BY ts;
+SELECT COUNT(*) FROM s ORDER BY 1;
+WITH q AS (SELECT page, COUNT(*) AS n FROM clicks GROUP BY page) SELECT x.page, y.n FROM q x JOIN q y ON x.page = y.page;
+SELECT a, RAND() FROM s UNION ALL SELECT a, RAND() FROM s;
+EXECUTE STATEMENT SET BEGIN INSERT INTO by_page SELECT page, COUNT(*) FROM clicks GROUP BY page; INSERT INTO shown SELECT page, COUNT(*) FROM clicks GROUP BY page; END;

@@ -1,0 +1,1 @@
+SELECT * FROM (SELECT name, ROW_NUMBER() OVER (PARTITION BY country ORDER BY age) AS rn FROM users) ORDER BY name LIMIT 3;

@@ -1,0 +1,8 @@
+SELECT a FROM t WHERE 1 < 2;
+SELECT a FROM t WHERE 1 > 2;
+SELECT a FROM t WHERE a = 1 AND 2 = 2 AND a = 1;
+SELECT a FROM t WHERE b = 1 OR NULL;
+SELECT a FROM (SELECT a, b + 1 AS c FROM t) WHERE c > 2 AND TRUE;
+SELECT x + 1, y FROM (VALUES (1, 'a'), (2, 'b')) AS q (x, y) WHERE x > 1;
+SELECT 1 + 1, UPPER('x');
+SELECT x FROM (VALUES (1), (2)) AS q (x) WHERE x > 5;
