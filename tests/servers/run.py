@@ -5,7 +5,8 @@ A test is an executable *_test.py (run under scripts/python-env, so Cassandra's 
 folder, or a *.test file for tests/run_sqllogictest.py. All get one Cassandra without passwords and one Kafka, started
 here (see with-cassandra and with-kafka for the variables), MILLRACE, the program, and MILLRACE_SERVER_SCRIPTS, this
 folder, to start servers of their own. Each has to use keyspaces and topics of its own. Exit status 0 is success, 77
-skipped. MILLRACE_TEST_SERVERS=0 skips them all."""
+skipped. MILLRACE_TEST_SERVERS=0 skips them all. MILLRACE_TEST_AGAIN has the names that failed, as printed, a line each: only
+these are run (scripts/run-tests)."""
 import os
 import subprocess
 import sys
@@ -29,6 +30,9 @@ def main():
         os.execv(args[0], args)
     millrace, wanted = sys.argv[1], sys.argv[2:]
     tests = sorted(n for n in os.listdir(HERE) if n.endswith(("_test.py", "_test.sh", ".test")))
+    again = os.environ.get("MILLRACE_TEST_AGAIN", "").splitlines()
+    if any(line.startswith(name) for line in again for name in tests):
+        tests = [name for name in tests if any(line.startswith(name) for line in again)]
     if wanted:
         tests = [n for n in tests if any(w in n for w in wanted)]
     env = dict(os.environ, MILLRACE=millrace, MILLRACE_SERVER_SCRIPTS=HERE)
