@@ -35,6 +35,12 @@ const struct connector_metadata connector_cell_metadata[] = {
     {0},
 };
 
+const char *scan_function_name(enum scan_function function) {
+    static const char *const names[] = {
+        [SCAN_COUNT] = "COUNT", [SCAN_MIN] = "MIN", [SCAN_MAX] = "MAX", [SCAN_SUM] = "SUM"};
+    return names[function];
+}
+
 const char *row_kind_name(enum row_kind kind) {
     static const char *const names[] = {
         [ROW_INSERT] = "+I", [ROW_UPDATE_BEFORE] = "-U", [ROW_UPDATE_AFTER] = "+U", [ROW_DELETE] = "-D"};

@@ -56,6 +56,22 @@ struct scan_top {
     const bool *descending;
 };
 
+/* An aggregate that the source computes per group. */
+enum scan_function { SCAN_COUNT, SCAN_MIN, SCAN_MAX, SCAN_SUM };
+const char *scan_function_name(enum scan_function function); /* "COUNT" ... */
+struct scan_aggregate {
+    enum scan_function function;
+    int column;              /* position in table->columns; -1: COUNT(*) */
+    const struct type *type; /* of the result: NULL (but of COUNT) when the group has no values */
+};
+
+/* The source gives groups instead of rows: one for every combination of values in the request's columns, which then are in any
+ * order, and the aggregates behind them. Only what source_class.groups agreed to, in batch, with neither limit nor top. */
+struct scan_groups {
+    int aggregate_count; /* 0: only which groups there are */
+    const struct scan_aggregate *aggregates;
+};
+
 struct scan_request {
     int column_count; /* projection: positions in table->columns (physical and metadata ones), ascending; may be 0 */
     const int *columns;
@@ -63,6 +79,7 @@ struct scan_request {
     const struct predicate *predicates; /* all must hold */
     int64_t limit;                      /* -1: none. A hint: the engine cuts exactly */
     const struct scan_top *top;         /* NULL: all rows. Not together with a limit */
+    const struct scan_groups *groups;   /* NULL: rows */
     bool bounded_only;                  /* batch: refuse (STATUS_NOT_SUPPORTED) if the source never ends */
 };
 
@@ -140,6 +157,9 @@ struct source_class {
     /* For EXPLAIN: what the request makes the source do, in full (the statement that is sent). NULL: what `pushdown` said. */
     enum status (*explain)(const struct table *table, const struct scan_request *request, struct strbuf *out,
                            struct error *err);
+    /* Does the source compute the request's groups, exactly as the engine would? Asked before open, in batch; request->groups is not
+     * NULL and every predicate was taken exactly. NULL: never. */
+    enum status (*groups)(const struct table *table, const struct scan_request *request, bool *taken, struct error *err);
     bool (*is_bounded)(const struct table *table);
     /* Rows and distinct keys for the planner; -1 unknown. May be NULL. */
     int64_t (*row_estimate)(const struct table *table);

@@ -96,6 +96,22 @@ static void put_predicates(struct strbuf *buf, const struct pnode *node) {
     strbuf_putc(buf, ']');
 }
 
+static void put_groups(struct strbuf *buf, const struct pnode *node) {
+    const struct scan_request *request = &node->scan.request;
+    if (!request->groups) return;
+    const struct table_column *columns = node->scan.table->columns;
+    strbuf_puts(buf, ", groupBy=[");
+    for (int i = 0; i < request->column_count; i++)
+        strbuf_printf(buf, "%s%s", i ? ", " : "", columns[request->columns[i]].name);
+    strbuf_puts(buf, "], aggregates=[");
+    for (int i = 0; i < request->groups->aggregate_count; i++) {
+        const struct scan_aggregate *aggregate = &request->groups->aggregates[i];
+        strbuf_printf(buf, "%s%s(%s)", i ? ", " : "", scan_function_name(aggregate->function),
+                      aggregate->column < 0 ? "*" : columns[aggregate->column].name);
+    }
+    strbuf_putc(buf, ']');
+}
+
 /* What the source says about the request as it is now, else what it said when it was asked. */
 static void put_source(struct strbuf *buf, const struct pnode *node) {
     const struct source_class *source = node->scan.connector->source;
@@ -113,6 +129,7 @@ static void put_scan(struct strbuf *buf, const struct pnode *node) {
     for (int i = 0; i < node->schema.column_count; i++)
         strbuf_printf(buf, "%s%s", i ? ", " : "", node->schema.names[i]);
     strbuf_putc(buf, ']');
+    put_groups(buf, node);
     put_predicates(buf, node);
     if (node->scan.request.limit >= 0) strbuf_printf(buf, ", limit=[%lld]", (long long)node->scan.request.limit);
     put_source(buf, node);

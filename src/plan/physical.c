@@ -247,7 +247,8 @@ static void scan_key(struct planner *p, struct planned *node, const struct rel *
     plani_add_unique(p, node, table->primary_key_count, key, !enforced);
 }
 
-static enum status plan_scan(struct planner *p, const struct rel *rel, struct planned **out, struct error *err) {
+enum status plani_scan_node(struct planner *p, const struct rel *rel, const struct schema *schema, struct planned **out,
+                            struct error *err) {
     const struct table *table = rel->scan.table;
     const struct connector *connector;
     TRY(plani_connector(p, table, &connector, err));
@@ -262,7 +263,7 @@ static enum status plan_scan(struct planner *p, const struct rel *rel, struct pl
         error_hint(err, "SET 'execution.runtime-mode' = 'streaming'");
         return STATUS_NOT_SUPPORTED;
     }
-    struct planned *node = plani_node(p, PNODE_SCAN, &rel->schema, 0, NULL);
+    struct planned *node = plani_node(p, PNODE_SCAN, schema, 0, NULL);
     node->node.scan.table = table;
     node->node.scan.connector = connector;
     node->node.scan.bounded = bounded;
@@ -274,9 +275,14 @@ static enum status plan_scan(struct planner *p, const struct rel *rel, struct pl
                                                     .limit = rel->scan.limit,
                                                     .top = rel->scan.top,
                                                     .bounded_only = !p->options->streaming};
-    node->node.row_estimate = plani_estimate(p, rel)->rows;
-    scan_key(p, node, rel);
     *out = node;
+    return STATUS_OK;
+}
+
+static enum status plan_scan(struct planner *p, const struct rel *rel, struct planned **out, struct error *err) {
+    TRY(plani_scan_node(p, rel, &rel->schema, out, err));
+    (*out)->node.row_estimate = plani_estimate(p, rel)->rows;
+    scan_key(p, *out, rel);
     return STATUS_OK;
 }
 

@@ -4,6 +4,7 @@
  *
  * Two phases when every call can be computed in parts, the input only has inserts, and grouping reduces rows at all.
  * No exchange when the rows are already dealt by exactly these keys. Without keys everything meets in one partition.
+ * In batch a source may give out the groups itself: then a SCAN is all there is.
  *
  * GROUPING SETS: one projection per set over the same input (keys outside the set are NULL, a grouping id is added),
  * a UNION, and one aggregate by keys and grouping id; the empty set is an aggregate of its own, because it has a row
@@ -330,6 +331,70 @@ static struct planned *grouping_sets(struct planner *p, struct planned *input, c
     return sets_union(p, results, total, &rel->schema);
 }
 
+/* ---- groups that a source makes ---- */
+
+/* The call as a source may compute it; false: it is none of these. columns: the input's, as positions in the table. */
+static bool source_call(const struct aggregate_call *call, const int *columns, struct scan_aggregate *out) {
+    const struct bound_aggregate *function = call->function;
+    if (function->distinct || call->filter >= 0 || function->arg_count > 1) return false;
+    for (int i = SCAN_COUNT; i <= SCAN_SUM; i++) {
+        if (strcmp(function->name, scan_function_name(i)) != 0) continue;
+        *out = (struct scan_aggregate){i, function->arg_count ? columns[call->args[0]] : -1, function->result};
+        return true;
+    }
+    return false;
+}
+
+/* Columns of the table behind those of rel, a scan with or without a projection that only picks; NULL: it is something else. */
+static const int *scanned_columns(struct planner *p, const struct rel *rel, const struct rel **scan) {
+    bool picks = rel->kind == REL_PROJECT && rel->inputs[0]->kind == REL_SCAN;
+    *scan = picks ? rel->inputs[0] : rel;
+    if (!picks) return rel->kind == REL_SCAN ? rel->scan.columns : NULL;
+    int *columns = ARENA_ARRAY(p->arena, int, rel->schema.column_count + 1);
+    for (int i = 0; i < rel->schema.column_count; i++) {
+        if (rel->project.exprs[i]->kind != EXPR_COLUMN) return NULL;
+        columns[i] = (*scan)->scan.columns[rel->project.exprs[i]->column.index];
+    }
+    return columns;
+}
+
+/* Batch: the source gives a row per group. *out stays NULL where it does not. */
+static enum status groups_of_source(struct planner *p, const struct rel *rel, struct planned **out, struct error *err) {
+    *out = NULL;
+    int key_count = rel->aggregate.key_count, call_count = rel->aggregate.call_count;
+    const struct rel *scan;
+    const int *columns = scanned_columns(p, rel->inputs[0], &scan);
+    /* A reduction would leave out rows of the scan. */
+    if (!columns || p->options->streaming || p->reduction || !key_count || rel->aggregate.grouping_set_count)
+        return STATUS_OK;
+    if (scan->scan.limit >= 0 || scan->scan.top) return STATUS_OK;
+    for (int i = 0; i < scan->scan.predicate_count; i++)
+        if (!scan->scan.exact[i]) return STATUS_OK;
+    const struct connector *connector;
+    TRY(plani_connector(p, scan->scan.table, &connector, err));
+    if (!connector->source || !connector->source->groups) return STATUS_OK;
+    struct scan_groups *groups = ARENA_NEW(p->arena, struct scan_groups);
+    struct scan_aggregate *aggregates = ARENA_ARRAY(p->arena, struct scan_aggregate, call_count + 1);
+    int *keys = ARENA_ARRAY(p->arena, int, key_count);
+    for (int i = 0; i < call_count; i++)
+        if (!source_call(&rel->aggregate.calls[i], columns, &aggregates[i])) return STATUS_OK;
+    for (int i = 0; i < key_count; i++) keys[i] = columns[rel->aggregate.keys[i]];
+    *groups = (struct scan_groups){call_count, aggregates};
+    struct planned *node;
+    TRY(plani_scan_node(p, scan, &rel->schema, &node, err));
+    struct scan_request *request = &node->node.scan.request;
+    request->column_count = key_count;
+    request->columns = keys;
+    request->groups = groups;
+    bool taken = false;
+    TRY(connector->source->groups(scan->scan.table, request, &taken, err));
+    if (!taken) return STATUS_OK;
+    node->node.row_estimate = plani_estimate(p, rel)->rows;
+    plani_add_unique(p, node, key_count, identity(p, key_count), false);
+    *out = node;
+    return STATUS_OK;
+}
+
 /* ---- entry ---- */
 
 /* Streaming, grouped by both ends of a window, over inserts only: such groups end with their window. */
@@ -351,6 +416,8 @@ static enum status window_of(struct planner *p, const struct rel *rel, const str
 
 enum status plani_plan_aggregate(struct planner *p, const struct rel *rel, struct planned **out, struct error *err) {
     struct planned *input;
+    TRY(groups_of_source(p, rel, out, err));
+    if (*out) return STATUS_OK;
     TRY(plani_plan_rel(p, rel->inputs[0], &input, err));
     int window_id;
     TRY(window_of(p, rel, input, &window_id, err));

@@ -31,6 +31,56 @@ static void calc_and_collect(void **state) {
     assert_int_equal(plan_cases(cases, sizeof cases / sizeof *cases, false, SECTION_PHYSICAL), 0);
 }
 
+/* What the source groups is one scan; what it does not is grouped here. */
+static void groups_at_the_source(void **state) {
+    (void)state;
+    static const char scan[] = "Scan(table=[cat.db.cells], columns=[";
+    static const struct {
+        const char *sql;
+        const char *groups; /* NULL: the engine's work */
+    } cases[] = {
+        {"SELECT p, COUNT(*), MAX(v), SUM(v), MIN(t), COUNT(t) FROM cells GROUP BY p",
+         "groupBy=[p], aggregates=[COUNT(*), MAX(v), SUM(v), MIN(t), COUNT(t)], source=[FULL SCAN]"},
+        {"SELECT MAX(c) + 1 FROM cells GROUP BY p HAVING COUNT(*) > 1",
+         "groupBy=[p], aggregates=[MAX(c), COUNT(*)], source=[FULL SCAN]"},
+        {"SELECT MAX(v), p FROM cells WHERE p IN (1, 2) GROUP BY p",
+         "groupBy=[p], aggregates=[MAX(v)], pushedDown=[p IN (1, 2)], source=[by key]"},
+        {"SELECT DISTINCT p FROM cells", "groupBy=[p], aggregates=[], source=[FULL SCAN]"},
+        {"SELECT k, MAX(w) FROM (SELECT v AS w, p AS k FROM cells) GROUP BY k",
+         "groupBy=[p], aggregates=[MAX(v)], source=[FULL SCAN]"},
+        {"SELECT p, c, COUNT(*) FROM cells GROUP BY p, c", NULL},
+        {"SELECT v, COUNT(*) FROM cells GROUP BY v", NULL},
+        {"SELECT COUNT(*) FROM cells", NULL},
+        {"SELECT p, AVG(v) FROM cells GROUP BY p", NULL},
+        {"SELECT p, COUNT(DISTINCT v) FROM cells GROUP BY p", NULL},
+        {"SELECT p, COUNT(*) FILTER (WHERE v > 1) FROM cells GROUP BY p", NULL},
+        {"SELECT p, COUNT(v, t) FROM cells GROUP BY p", NULL},
+        {"SELECT p, MAX(v + 1) FROM cells GROUP BY p", NULL},
+        {"SELECT p, SUM(CAST(v AS BIGINT)) FROM cells GROUP BY p", NULL},
+        {"SELECT p + 1, COUNT(*) FROM cells GROUP BY p + 1", NULL},
+        {"SELECT p, COUNT(*) FROM cells GROUP BY ROLLUP (p)", NULL},
+        {"SELECT p, COUNT(*) FROM cells WHERE v > 1 GROUP BY p", NULL}, /* filtered here */
+        {"SELECT p, COUNT(*) FROM cells WHERE c > 1 GROUP BY p", NULL}, /* filtered again here */
+        {"SELECT p, COUNT(*) FROM (SELECT * FROM cells LIMIT 5) GROUP BY p", NULL},
+        {"SELECT id, COUNT(*) FROM users GROUP BY id", NULL}, /* a table that does not want to */
+    };
+    struct test_world world;
+    for (int streaming = 0; streaming < 2; streaming++) {
+        plan_world_open(&world, streaming);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            if (plan_sql(&world, cases[i].sql, plan_options_default(), SECTION_PHYSICAL) != STATUS_OK)
+                fail_msg("%s: %s", cases[i].sql, world.err.message);
+            const char *groups = strstr(world.out.data, "aggregates=[");
+            bool taken = cases[i].groups && !streaming;
+            if (taken && (!strstr(world.out.data, scan) || !strstr(world.out.data, cases[i].groups) ||
+                          strstr(world.out.data, "Aggregate(") || strstr(world.out.data, "Exchange(")))
+                fail_msg("%s: %s", cases[i].sql, world.out.data);
+            if (!taken && groups) fail_msg("%s: %s", cases[i].sql, world.out.data);
+        }
+        test_world_close(&world);
+    }
+}
+
 static void aggregates(void **state) {
     (void)state;
     static const struct plan_case cases[] = {
@@ -530,6 +580,7 @@ static void windows(void **state) {
 const struct CMUnitTest physical_batch_tests[] = {
     cmocka_unit_test(calc_and_collect),
     cmocka_unit_test(aggregates),
+    cmocka_unit_test(groups_at_the_source),
     cmocka_unit_test(joins_build_the_smaller_side),
     cmocka_unit_test(semi_and_anti_joins),
     cmocka_unit_test(sort_and_limit),

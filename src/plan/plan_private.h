@@ -194,6 +194,9 @@ struct planned *plani_calc(struct planner *p, struct planned *input, struct expr
 /* Plain columns. */
 struct planned *plani_select(struct planner *p, struct planned *input, const int *columns, const struct schema *schema);
 struct planned *plani_exchange(struct planner *p, struct planned *input, const int *keys, int key_count);
+/* A SCAN of REL_SCAN's request whose rows are schema's; estimate and keys are the caller's to set. */
+enum status plani_scan_node(struct planner *p, const struct rel *rel, const struct schema *schema, struct planned **out,
+                            struct error *err);
 /* key_count 0: one partition. No exchange where the rows are already so. */
 struct planned *plani_distribute(struct planner *p, struct planned *input, const int *keys, int key_count);
 /* The share of rows for which a condition holds, 0..1. */

@@ -58,6 +58,15 @@ static inline enum status fake_pushdown(const struct table *table, const struct 
     return STATUS_OK;
 }
 
+/* 'groups' = 'c': groups by the column c alone. */
+static inline enum status fake_groups(const struct table *table, const struct scan_request *request, bool *taken,
+                                      struct error *err) {
+    (void)err;
+    const char *by = fake_option(table, "groups");
+    *taken = by && request->column_count == 1 && strcmp(table->columns[request->columns[0]].name, by) == 0;
+    return STATUS_OK;
+}
+
 static inline enum changes fake_accepts_append(const struct table *table) {
     (void)table;
     return CHANGES_APPEND;
@@ -109,7 +118,7 @@ static const struct source_class fake_stream_source = {.is_bounded = fake_unboun
 static const struct source_class fake_file_source = {
     .is_bounded = fake_bounded, .row_estimate = fake_rows, .statistics = fake_statistics};
 static const struct source_class fake_store_source = {
-    .pushdown = fake_pushdown, .is_bounded = fake_bounded, .row_estimate = fake_rows};
+    .pushdown = fake_pushdown, .groups = fake_groups, .is_bounded = fake_bounded, .row_estimate = fake_rows};
 static const struct sink_class fake_append_sink = {.accepts = fake_accepts_append};
 static const struct sink_class fake_upsert_sink = {
     .accepts = fake_accepts_upsert, .modifies = fake_bounded, .delete_where = fake_delete_where};
@@ -151,6 +160,8 @@ static const char *const plan_ddl[] = {
     "'distinct.name' = '200', 'distinct.zip' = '50')",
     "CREATE TABLE dim2 (k INT, name STRING) WITH ('connector' = 'file', 'rows' = '100', 'range.k' = '100', "
     "'distinct.name' = '100')",
+    "CREATE TABLE cells (p INT NOT NULL, c INT NOT NULL, v INT, t STRING, PRIMARY KEY (p, c) NOT ENFORCED) WITH "
+    "('connector' = 'store', 'rows' = '1000', 'groups' = 'p')",
     "CREATE TABLE log (page STRING, n BIGINT) WITH ('connector' = 'stream')",
     "CREATE TABLE shown (page STRING, n BIGINT) WITH ('connector' = 'print')",
 };

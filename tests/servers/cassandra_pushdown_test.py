@@ -202,6 +202,30 @@ class Table:
         sql = (" WHERE " + " AND ".join(c for c, _ in conditions)) if conditions else ""
         return sql, [row for row in self.rows if all(holds(row) for _, holds in conditions)]
 
+    def groups(self, rows):
+        """GROUP BY the partition key and perhaps clustering columns: the call list in SQL, the keys, and the rows expected."""
+        keys = [c.name for c in self.partition + self.clustering[:rng.randrange(len(self.clustering) + 1)]]
+        groups = collections.defaultdict(list)
+        for row in rows:
+            groups[tuple(row[k] for k in keys)].append(row)
+        calls, expected = ["COUNT(*)"], [[str(len(group))] for group in groups.values()]
+        for column in rng.sample(self.columns, min(3, len(self.columns))):
+            values = [[row[column.name] for row in group if row[column.name] is not None] for group in groups.values()]
+            functions = {"COUNT": len}
+            if column.cql in ("tinyint", "smallint", "int", "bigint"):
+                functions |= {"MIN": min, "MAX": max, "SUM": sum}
+            elif column.cql in ("text", "ascii", "uuid"):
+                functions |= {"MIN": lambda vs, c=column: min(vs, key=c.key), "MAX": lambda vs, c=column: max(vs, key=c.key)}
+            for name in rng.sample(sorted(functions), min(2, len(functions))):
+                answers = [functions[name](vs) if vs or name == "COUNT" else "" for vs in values]
+                bits = {"tinyint": 7, "smallint": 15, "int": 31, "bigint": 63}.get(column.cql)
+                if name == "SUM" and any(a != "" and not -2**bits <= a < 2**bits for a in answers):
+                    continue  # an error, with either
+                calls.append(f"{name}({column.name})")
+                for row, answer in zip(expected, answers):
+                    row.append(str(answer))
+        return ", ".join(calls), ", ".join(keys), sorted(expected)
+
     def first_of_partitions(self, rows, n, backwards):
         """The ids of each SQL group's first n rows in clustering order; 0.0 and -0.0 are one group but two partitions."""
         groups = collections.defaultdict(list)
@@ -222,6 +246,8 @@ def ids(rows):
 
 HINT = " /*+ OPTIONS('scan.pushdown'='false') */"
 COUNT = " /*+ OPTIONS('scan.count-at-server'='true') */"
+GROUPS = " /*+ OPTIONS('scan.aggregates-at-server'='true') */"
+SMALL_GROUPS = " /*+ OPTIONS('scan.aggregates-at-server'='true', 'scan.page-size'='2', 'scan.splits'='3') */"
 SMALL = " /*+ OPTIONS('scan.page-size'='3', 'scan.splits'='5') */"
 
 
@@ -239,7 +265,7 @@ def random_queries(table, seen):
         def check(rows):
             text = "\n".join(row[0] for row in rows)
             for kind in ("FULL SCAN", "partition key ", "partition keys", "index ", "token ranges, clustering", ", clustering",
-                         "PER PARTITION LIMIT", "ORDER BY", "no row can match", "SELECT COUNT(*)"):
+                         "PER PARTITION LIMIT", "ORDER BY", "no row can match", "SELECT COUNT(*)", "GROUP BY", "SUM(CAST("):
                 seen[kind] += kind in text.split("== Physical Plan")[-1]
         ask("EXPLAIN " + sql, check)
 
@@ -251,6 +277,13 @@ def random_queries(table, seen):
             for hint in ("", HINT):
                 ask(f"SELECT s0 FROM {table.name}{hint}{where};\n",
                     same(what + hint, sorted(["" if row["s0"] is None else str(row["s0"])] for row in rows)))
+        elif kind < 0.2:
+            if rng.random() < 0.5:  # else most have a filter that stays here
+                where, rows = "", table.rows
+            calls, keys, expected = table.groups(rows)
+            for hint in ("", GROUPS, SMALL_GROUPS):
+                ask(f"SELECT {calls} FROM {table.name}{hint}{where} GROUP BY {keys};\n", same(f"{calls} BY {keys} {what}{hint}", expected))
+            explained(f"SELECT {calls} FROM {table.name}{GROUPS}{where} GROUP BY {keys};\n")
         elif kind < 0.6:
             for hint in ("", HINT, SMALL):
                 ask(f"SELECT id FROM {table.name}{hint}{where};\n", same(what + hint, ids(rows)))
@@ -301,6 +334,8 @@ def explained(session):
     """What must be pushed, and how it is said."""
     session.execute("CREATE TABLE fixed (u int, day text, a int, b text, v int, w text, x int, s int static, PRIMARY KEY ((u, day), a, b)) "
                     "WITH CLUSTERING ORDER BY (a DESC, b ASC)")
+    session.execute("CREATE TABLE grouped (u int, day text, a int, b text, v int, w text, x int, d double, PRIMARY KEY ((u, day), a, b))")
+    session.execute("CREATE INDEX grouped_v ON grouped (v)")
     session.execute("CREATE INDEX fixed_w ON fixed (w)")
     session.execute("CREATE INDEX fixed_v ON fixed (v) USING 'sai'")
     session.execute("CREATE TABLE named (k uuid PRIMARY KEY, v int)")
@@ -340,6 +375,21 @@ def explained(session):
         (f"SELECT COUNT(*) FROM fixed{COUNT} WHERE x = 1", ['CQL: SELECT "x"', "where=[x = 1]"], []),
         (f"SELECT COUNT(x) FROM fixed{COUNT}", ['CQL: SELECT "x"'], []),
         (f"SELECT COUNT(*) FROM (SELECT * FROM fixed{COUNT} LIMIT 5)", [f'CQL: SELECT "u" {scan} LIMIT 5]'], []),
+        (f"SELECT u, p.day, COUNT(*), MAX(x) FROM fixed{GROUPS} AS p GROUP BY u, p.day", ['CQL: SELECT "u", "day", "x"', "Aggregate("], ["GROUP BY"]),  # statics
+        (f"SELECT a, day, u, COUNT(*), SUM(x), MIN(w) FROM grouped{GROUPS} WHERE a > 3 GROUP BY u, day, a",
+         ["groupBy=[u, day, a], aggregates=[COUNT(*), SUM(x), MIN(w)]",
+          'CQL: SELECT "u", "day", "a", COUNT(*), SUM(CAST("x" AS varint)), MIN("w"), COUNT("x") FROM "' + KEYSPACE + '"."grouped" WHERE '
+          'token("u", "day") > ? AND token("u", "day") <= ? AND "a" > ? GROUP BY "u", "day", "a" ALLOW FILTERING]'], ["Aggregate(", "Exchange("]),
+        (f"SELECT COUNT(*) FROM grouped{GROUPS} WHERE {one} GROUP BY u, day", [
+            'CQL: SELECT "u", "day", COUNT(*) FROM "' + KEYSPACE + '"."grouped" WHERE "u" = ? AND "day" = ? GROUP BY "u", "day"]'], ["Aggregate("]),
+        ("SELECT u, day, COUNT(*) FROM grouped GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, COUNT(*) FROM grouped{GROUPS} GROUP BY u", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, day, b, COUNT(*) FROM grouped{GROUPS} GROUP BY u, day, b", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, day, COUNT(*) FROM grouped{GROUPS} WHERE x = 1 GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, day, COUNT(*) FROM grouped{GROUPS} WHERE v = 1 GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),  # an index
+        (f"SELECT u, day, AVG(x) FROM grouped{GROUPS} GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, day, SUM(d) FROM grouped{GROUPS} GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),
+        (f"SELECT u, day, COUNT(DISTINCT x) FROM grouped{GROUPS} GROUP BY u, day", ["Aggregate("], ["GROUP BY"]),
         (ranked.format(p="u, day", o="a DESC, b", w=""), [scan + " PER PARTITION LIMIT 2]"], []),
         (ranked.format(p="u", o="a DESC, b", w=""), [scan + " PER PARTITION LIMIT 2]"], []),
         (ranked.format(p="u, day, a", o="b", w=""), [scan + "]"], ["PER PARTITION"]),
@@ -366,6 +416,37 @@ def explained(session):
     text = millrace("SET 'execution.runtime-mode' = 'streaming'; EXPLAIN SELECT x FROM fixed WHERE a >= 3;")
     if "64 token ranges" not in text or "FILTERING" in text or "where=[a >= 3]" not in text:
         fail("streaming", text)
+
+
+def sums(session):
+    """CQL's sum of ints wraps around, and is 0 of no values: neither may be seen. Groups that reach over the end of a page."""
+    session.execute("CREATE TABLE sums (k int, c int, d int, i int, b bigint, t text, PRIMARY KEY (k, c, d))")
+    insert = session.prepare("INSERT INTO sums (k, c, d, i, b, t) VALUES (?, ?, ?, ?, ?, ?)")
+    groups = collections.defaultdict(list)
+    for k in range(7):
+        for c in range(5):
+            for d in range(40 if k == 3 else 3):
+                row = (k, c, d, None if k == 5 else 2**30 * (1 - 2 * (d % 2)) + d, None if c == 1 else 2**40 - d, None if d else f"t{k}")
+                session.execute(insert, row)
+                groups[k, c].append(row)
+
+    def total(values):
+        values = [v for v in values if v is not None]
+        return str(sum(values)) if values else ""
+    expected = sorted([str(k), str(c), str(len(rows)), total(r[3] for r in rows), total(r[4] for r in rows), rows[0][5]]
+                      for (k, c), rows in groups.items())
+    for hint in ("", GROUPS, SMALL_GROUPS, SMALL_GROUPS.replace("'2'", "'1'")):
+        for where in ("", " WHERE k IN (0, 1, 2, 3, 4, 5, 6)"):
+            text = millrace(f"SELECT k, c, COUNT(*), SUM(i), SUM(b), MAX(t) FROM sums{hint}{where} GROUP BY k, c;")
+            equal("sums" + hint, sorted(list(csv.reader(io.StringIO(text)))[1:]), expected)
+    session.execute("TRUNCATE sums")
+    session.execute("INSERT INTO sums (k, c, d, i, b) VALUES (1, 1, 1, 2147483647, 9223372036854775807)")
+    session.execute("INSERT INTO sums (k, c, d, i, b) VALUES (1, 1, 2, 1, 1)")
+    for call in ("SUM(i)", "SUM(b)"):  # out of range: an error, never another number
+        for hint in ("", GROUPS):
+            text = millrace(f"SELECT k, {call} FROM sums{hint} GROUP BY k;", status=1)
+            if "out of range" not in text:
+                fail(call, hint, text)
 
 
 def nearest(session):
@@ -401,11 +482,12 @@ def main():
         session.set_keyspace(KEYSPACE)
         explained(session)
         nearest(session)
+        sums(session)
         seen = collections.Counter()
         for i in range(TABLES):
             random_queries(Table(session, f"t{i}"), seen)
         print(dict(seen))
-        for kind in ("FULL SCAN", "partition key ", "partition keys", "index ", "token ranges, clustering", ", clustering", "SELECT COUNT(*)"):
+        for kind in ("FULL SCAN", "partition key ", "partition keys", "index ", "token ranges, clustering", ", clustering", "SELECT COUNT(*)", "GROUP BY"):
             if not seen[kind]:
                 fail(f"no query was explained with '{kind}'")
         session.execute(f"DROP KEYSPACE {KEYSPACE}")

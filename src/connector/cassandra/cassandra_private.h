@@ -188,6 +188,30 @@ void cassandra_put_select(struct strbuf *out, const struct cassandra_schema *sch
                           const struct scan_request *request, const struct cassandra_access *access, int64_t limit,
                           bool counting);
 
+/* ---- Aggregates at the server (request->groups) ---- */
+
+/* Does the server compute these groups, exactly as the engine would? */
+bool cassandra_groups_taken(const struct cassandra_schema *schema, const struct table *table,
+                            const struct scan_request *request, const struct cassandra_access *access,
+                            struct arena *arena);
+/* How many of the aggregates are SUMs; groups may be NULL. Each has the number of its values among the selected columns, behind all
+ * others. */
+int cassandra_groups_sums(const struct scan_groups *groups);
+/* ", COUNT(*), MAX("c")" */
+void cassandra_put_aggregates(struct strbuf *out, const struct table *table, const struct scan_groups *groups);
+/* " GROUP BY "a", "b"" */
+void cassandra_put_group_by(struct strbuf *out, const struct cassandra_schema *schema,
+                            const struct scan_request *request);
+/* Of what the server sends: a SUM is a varint that is read as BIGINT, for cassandra_finish_sum. */
+enum status cassandra_group_codec(const struct cassandra_schema *schema, const struct table *table,
+                                  const struct scan_aggregate *aggregate, struct arena *arena,
+                                  struct cass_codec *codec, struct error *err);
+/* The sums (BIGINT) as out, a flat vector of the SUM's type; NULL where counts (cells at base) says that there were no values.
+ * STATUS_OUT_OF_RANGE. */
+enum status cassandra_finish_sum(const struct vector *sums, const uint8_t *base, const struct cass_cell *counts,
+                                 int count, const char *name, struct vector *out, struct arena *arena,
+                                 struct error *err);
+
 /* ---- Token ranges ---- */
 
 /* (start, end] of the ring cut into `count` even parts; the first begins at CASS_TOKEN_MIN (which no row has), the last ends at

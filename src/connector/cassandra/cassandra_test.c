@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -403,6 +404,83 @@ static void statements(void **state) {
     cassandra_put_select(&out, schema, table, &request, &access, 5, false);
     assert_string_equal(out.data, "SELECT \"p\" FROM \"ks\".\"t\" ORDER BY \"v\" ANN OF ? LIMIT 5");
     strbuf_free(&out);
+}
+
+/* Which groups the server makes, and what it is asked. columns: "p a", aggregates: "MAX v,COUNT *". NULL: none of them. */
+static void check_groups(const struct cassandra_schema *schema, const char *columns, const char *aggregates,
+                         const char *cql) {
+    struct table *table = sql_table(schema);
+    option_add(&table->options, &arena, "scan.aggregates-at-server", "true", -1);
+    int positions[8], count = 0, aggregate_count = 0;
+    struct scan_aggregate list[8];
+    char word[2][16];
+    for (const char *at = columns; sscanf(at, " %15s", word[0]) == 1; at = strstr(at, word[0]) + strlen(word[0])) {
+        positions[count] = 0;
+        while (strcmp(table->columns[positions[count]].name, word[0]) != 0) positions[count]++;
+        count++;
+    }
+    for (const char *at = aggregates; at && sscanf(at, " %15[A-Z] %15[^,]", word[0], word[1]) == 2;
+         at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        struct scan_aggregate *aggregate = &list[aggregate_count++];
+        *aggregate = (struct scan_aggregate){SCAN_COUNT, -1, type_of(TYPE_BIGINT)};
+        while (strcmp(scan_function_name(aggregate->function), word[0]) != 0) aggregate->function++;
+        for (int i = 0; i < table->column_count; i++)
+            if (strcmp(table->columns[i].name, word[1]) == 0) aggregate->column = i;
+    }
+    struct scan_groups groups = {aggregate_count, list};
+    struct scan_request request = {
+        .column_count = count, .columns = positions, .limit = -1, .groups = &groups, .bounded_only = true};
+    struct cassandra_access access;
+    assert_int_equal(cassandra_access_plan(schema, table, &request, NULL, &arena, NULL, &access, NULL, NULL),
+                     STATUS_OK);
+    if (cassandra_groups_taken(schema, table, &request, &access, &arena) != (cql != NULL))
+        fail_msg("by %s: %s", columns, aggregates);
+    if (!cql) return;
+    struct strbuf out = {0};
+    cassandra_put_select(&out, schema, table, &request, &access, -1, false);
+    assert_string_equal(out.data, cql);
+    strbuf_clear(&out);
+    request.bounded_only = false; /* a job that goes on after a restart */
+    assert_false(cassandra_groups_taken(schema, table, &request, &access, &arena));
+    request.bounded_only = true;
+    table->options.values[table->options.count - 1] = "false";
+    assert_false(cassandra_groups_taken(schema, table, &request, &access, &arena));
+    strbuf_free(&out);
+}
+
+static void groups_at_the_server(void **state) {
+    (void)state;
+    static const char *const plain[][3] = {{"p", "int", "p"},          {"q", "text", "p"},    {"a", "bigint", "c"},
+                                           {"b", "uuid", "cd"},        {"v", "int", "r"},     {"t", "text", "r"},
+                                           {"d", "double", "r"},       {"n", "decimal", "r"}, {"u", "uuid", "r"},
+                                           {"m", "map<int, int>", "r"}};
+    struct cassandra_schema *schema = make_schema(plain, 10);
+    const char *from = "FROM \"ks\".\"t\" WHERE token(\"p\", \"q\") > ? AND token(\"p\", \"q\") <= ? GROUP BY";
+    check_groups(schema, "p q", "COUNT *,MAX v,MIN t",
+                 arena_printf(&arena, "SELECT \"p\", \"q\", COUNT(*), MAX(\"v\"), MIN(\"t\") %s \"p\", \"q\"", from));
+    check_groups(schema, "a q p", "SUM v,COUNT d,SUM a",
+                 arena_printf(&arena,
+                              "SELECT \"a\", \"q\", \"p\", SUM(CAST(\"v\" AS varint)), COUNT(\"d\"), SUM(CAST(\"a\" "
+                              "AS varint)), COUNT(\"v\"), COUNT(\"a\") %s \"p\", \"q\", \"a\"",
+                              from));
+    check_groups(schema, "p q", "", arena_printf(&arena, "SELECT \"p\", \"q\" %s \"p\", \"q\"", from));
+    check_groups(schema, "p q", "COUNT m",
+                 arena_printf(&arena, "SELECT \"p\", \"q\", COUNT(\"m\") %s \"p\", \"q\"", from));
+    check_groups(schema, "p", "COUNT *", NULL);       /* not the whole partition key */
+    check_groups(schema, "p q b", "COUNT *", NULL);   /* a gap */
+    check_groups(schema, "p q v", "COUNT *", NULL);   /* no key column */
+    check_groups(schema, "p q p", "COUNT *", NULL);   /* one of them twice */
+    check_groups(schema, "p q a b", "COUNT *", NULL); /* every group is a row */
+    check_groups(schema, "p q", "SUM d", NULL);       /* rounds otherwise */
+    check_groups(schema, "p q", "SUM n", NULL);
+    check_groups(schema, "p q", "MAX d", NULL); /* NaN, 0.0 */
+    check_groups(schema, "p q", "MIN n", NULL); /* 1.0, 1.00 */
+    check_groups(schema, "p q", "MAX u", NULL); /* another order than their texts' */
+    static const char *const statics[][3] = {
+        {"p", "int", "p"}, {"a", "int", "c"}, {"s", "int", "s"}, {"v", "int", "r"}};
+    check_groups(make_schema(statics, 4), "p", "COUNT *", NULL);
+    static const char *const doubles[][3] = {{"p", "double", "p"}, {"a", "int", "c"}};
+    check_groups(make_schema(doubles, 2), "p", "COUNT *", NULL); /* 0.0 and -0.0 are one group */
 }
 
 static void keys_that_differ_in_sql(void **state) {
@@ -1042,6 +1120,7 @@ const struct CMUnitTest cassandra_tests[] = {
     cmocka_unit_test_setup_teardown(scans_with_restrictions, setup, teardown),
     cmocka_unit_test_setup_teardown(first_rows_of_partitions, setup, teardown),
     cmocka_unit_test_setup_teardown(statements, setup, teardown),
+    cmocka_unit_test_setup_teardown(groups_at_the_server, setup, teardown),
     cmocka_unit_test_setup_teardown(token_ranges, setup, teardown),
     cmocka_unit_test_setup_teardown(ranges_are_cut_at_tokens, setup, teardown),
     cmocka_unit_test_setup_teardown(rings_are_cut_by_size, setup, teardown),

@@ -133,6 +133,12 @@
          .doc =                                                                                                         \
              "a bounded scan that only needs the number of rows lets the server count them: less to send, more work "   \
              "for the server"},                                                                                         \
+        {.name = "scan.aggregates-at-server",                                                                           \
+         .type = OPTION_BOOL,                                                                                           \
+         .default_value = "false",                                                                                      \
+         .doc = "a batch query that groups by the partition key, or it and the first clustering columns, lets the "     \
+                "server "                                                                                               \
+                "compute COUNT, MIN, MAX and SUM: a row per group is sent, more work for the server"},                  \
         {.name = "scan.ann.column",                                                                                     \
          .type = OPTION_STRING,                                                                                         \
          .doc =                                                                                                         \

@@ -537,6 +537,8 @@ static bool only_statics(const struct cassandra_schema *schema, const struct tab
 
 int cassandra_selected_count(const struct cassandra_schema *schema, const struct table *table,
                              const struct scan_request *request) {
+    if (request->groups)
+        return request->column_count + request->groups->aggregate_count + cassandra_groups_sums(request->groups);
     return request->column_count ? request->column_count + only_statics(schema, table, request) : 1;
 }
 
@@ -548,7 +550,9 @@ void cassandra_put_select(struct strbuf *out, const struct cassandra_schema *sch
         if (i) strbuf_puts(out, ", ");
         cassandra_put_selected(out, &table->columns[request->columns[i]]);
     }
-    if (only_statics(schema, table, request)) {
+    if (request->groups) {
+        cassandra_put_aggregates(out, table, request->groups);
+    } else if (only_statics(schema, table, request)) {
         strbuf_puts(out, ", ");
         cass_put_name(out, schema->columns[schema->partition_count].name);
     }
@@ -565,6 +569,7 @@ void cassandra_put_select(struct strbuf *out, const struct cassandra_schema *sch
     } else if (access->where[0]) {
         strbuf_printf(out, " WHERE %s", access->where);
     }
+    if (request->groups) cassandra_put_group_by(out, schema, request);
     if (access->order_by) strbuf_printf(out, " ORDER BY %s", access->order_by);
     if (access->partition_limit) strbuf_printf(out, " PER PARTITION LIMIT %lld", (long long)access->partition_limit);
     if (access->nearest && (limit < 0 || limit > access->nearest)) limit = access->nearest;

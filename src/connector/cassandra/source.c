@@ -84,6 +84,25 @@ static enum status source_explain(const struct table *table, const struct scan_r
     return describe(table, request, NULL, out, true, err);
 }
 
+static enum status source_groups(const struct table *table, const struct scan_request *request, bool *taken,
+                                 struct error *err) {
+    *taken = false;
+    if (!cassandra_setting_bool(table, "scan.aggregates-at-server")) return STATUS_OK; /* nothing to ask for */
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct cassandra_target target;
+    struct cassandra_access access;
+    enum status status = cassandra_target_open(table, &arena, &target, err);
+    if (status == STATUS_OK) {
+        enum pushdown_answer *answers = ARENA_ARRAY(&arena, enum pushdown_answer, request->predicate_count + 1);
+        status = plan_access(&target, table, request, &arena, answers, &access, NULL, err);
+        if (status == STATUS_OK) *taken = cassandra_groups_taken(target.schema, table, request, &access, &arena);
+        cassandra_handle_release(target.handle);
+    }
+    arena_destroy(&arena);
+    return status;
+}
+
 static bool source_is_bounded(const struct table *table) {
     (void)table;
     return true;
@@ -136,6 +155,30 @@ static enum status prepare(const struct source *source, const struct table *tabl
     return STATUS_OK;
 }
 
+/* Codecs and types of the output: the request's columns, and the aggregates of its groups. */
+static enum status open_columns(struct source *source, const struct table *table, const struct scan_request *request,
+                                struct error *err) {
+    struct arena *arena = &source->arena;
+    const struct scan_groups *groups = request->groups;
+    source->plain_count = request->column_count;
+    source->column_count = request->column_count + (groups ? groups->aggregate_count : 0);
+    source->selected_count = cassandra_selected_count(source->target.schema, table, request);
+    source->codecs = ARENA_ARRAY(arena, struct cass_codec, source->column_count + 1);
+    source->types = ARENA_ARRAY(arena, const struct type *, source->column_count + 1);
+    for (int i = 0; i < source->column_count; i++) {
+        struct cass_codec *codec = &source->codecs[i];
+        if (i < request->column_count) {
+            TRY(cassandra_codec(&source->target, table, request->columns[i], arena, codec, err));
+            source->types[i] = codec->type;
+        } else {
+            const struct scan_aggregate *aggregate = &groups->aggregates[i - request->column_count];
+            TRY(cassandra_group_codec(source->target.schema, table, aggregate, arena, codec, err));
+            source->types[i] = aggregate->type;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status open_source(const struct table *table, const struct scan_request *request, int parallelism,
                                struct source *source, struct error *err) {
     struct arena *arena = &source->arena;
@@ -157,21 +200,14 @@ static enum status open_source(const struct table *table, const struct scan_requ
         if (source->max_page_rows > source->limit) source->max_page_rows = (int)source->limit;
         if (access->kind == CASSANDRA_SCAN) source->prefetch_pages = 1;
     }
-    source->column_count = request->column_count;
-    source->selected_count = cassandra_selected_count(source->target.schema, table, request);
-    source->codecs = ARENA_ARRAY(arena, struct cass_codec, request->column_count);
-    source->types = ARENA_ARRAY(arena, const struct type *, request->column_count);
-    for (int i = 0; i < request->column_count; i++) {
-        TRY(cassandra_codec(&source->target, table, request->columns[i], arena, &source->codecs[i], err));
-        source->types[i] = source->codecs[i].type;
-    }
+    TRY(open_columns(source, table, request, err));
     if (access->kind == CASSANDRA_NOTHING) return STATUS_OK;
     TRY(prepare(source, table, request, false, source->selected_count, &source->select, err));
     if (may_count(table, request, access)) {
         TRY(prepare(source, table, request, true, 1, &source->count, err));
         source->split_size_bytes /= CASSANDRA_COUNT_SPLITS; /* a count is one answer, which must come in time */
     }
-    for (int i = 0; i < request->column_count; i++)
+    for (int i = 0; i < source->column_count; i++)
         if (!cass_type_equal(source->codecs[i].cass, source->select->columns[i].type))
             return error_set(err, STATUS_SERVER_ERROR, "Cassandra, table %s: column '%s' was changed meanwhile",
                              source->target.schema->full_name, source->codecs[i].column);
@@ -272,6 +308,11 @@ static int source_reader_count(struct source *source, int split_count, int paral
 
 /* ---- Decoding ---- */
 
+/* Is the column a SUM? It is read as a BIGINT, and the number of its values stands behind the other columns. */
+static bool is_sum(const struct source *source, int column) {
+    return column >= source->plain_count && source->codecs[column].cass->id == CASS_VARINT;
+}
+
 static enum status decode_chunk(struct source *source, const struct cassandra_page *page, int first, int count,
                                 struct decode_output *output, struct cass_cell *cells, struct error *err) {
     struct arena *arena = output->arena;
@@ -281,10 +322,19 @@ static enum status decode_chunk(struct source *source, const struct cassandra_pa
     chunk->columns = ARENA_ARRAY(arena, struct vector, source->column_count + 1);
     if (source->column_count)
         cql_find_cells(page->cells, page->offsets[first], count, source->selected_count, VECTOR_CAPACITY, cells);
+    const struct cass_cell *counts = cells + (size_t)source->column_count * VECTOR_CAPACITY;
     for (int i = 0; i < source->column_count; i++) {
+        bool sum = is_sum(source, i);
+        struct vector sums, *read = sum ? &sums : &chunk->columns[i];
         vector_init(&chunk->columns[i], arena, source->types[i], count);
+        if (sum) vector_init(&sums, arena, source->codecs[i].type, count);
         enum status status = cass_decode(&source->codecs[i], page->cells, cells + (size_t)i * VECTOR_CAPACITY, count,
-                                         &chunk->columns[i], arena, count, 0, err);
+                                         read, arena, count, 0, err);
+        if (sum && status == STATUS_OK) {
+            status = cassandra_finish_sum(&sums, page->cells, counts, count, source->codecs[i].column,
+                                          &chunk->columns[i], arena, err);
+            counts += VECTOR_CAPACITY;
+        }
         if (status != STATUS_OK) {
             cassandra_name_bad_row(source->target.schema, source->codecs, source->column_count, i, page->cells, cells,
                                    VECTOR_CAPACITY, count, err);
@@ -310,6 +360,7 @@ static enum status source_decode(struct source *source, const struct block *bloc
 const struct source_class cassandra_source_class = {
     .pushdown = source_pushdown,
     .explain = source_explain,
+    .groups = source_groups,
     .is_bounded = source_is_bounded,
     .row_estimate = source_row_estimate,
     .open = source_open,

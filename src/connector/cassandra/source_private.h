@@ -10,7 +10,8 @@ struct source {
     struct cassandra_access access;
     const struct cql_prepared *select;
     const struct cql_prepared *count; /* the number of a split's rows instead of them; NULL: they are read */
-    int column_count;                 /* of the request */
+    int column_count;                 /* of the rows: the request's, and the aggregates of its groups */
+    int plain_count;                  /* the request's */
     int selected_count;               /* of the statement: at least one */
     struct cass_codec *codecs;
     const struct type **types;
