@@ -122,9 +122,12 @@ struct block {
     struct offset start, end; /* end = start of the next block of this split */
     int record_count;         /* exact. Malformed records count too */
     int64_t first_record;     /* ordinal within the split since the reader started (for messages and seeds) */
-    size_t size_bytes;        /* for accounting */
-    int64_t progress;         /* its share of the source's progress_total */
-    void *data;               /* the connector's */
+    /* Batch, where a split's blocks may come in any order: 1 + a number below 2^44 for its first record, larger than those of all
+     * records before it in the split. 0: behind the split's block before. */
+    int64_t order;
+    size_t size_bytes;                    /* for accounting */
+    int64_t progress;                     /* its share of the source's progress_total */
+    void *data;                           /* the connector's */
     void (*release)(struct block *block); /* frees everything, the struct included */
 };
 
@@ -159,7 +162,8 @@ struct source_class {
                            struct error *err);
     /* Does the source compute the request's groups, exactly as the engine would? Asked before open, in batch; request->groups is not
      * NULL and every predicate was taken exactly. NULL: never. */
-    enum status (*groups)(const struct table *table, const struct scan_request *request, bool *taken, struct error *err);
+    enum status (*groups)(const struct table *table, const struct scan_request *request, bool *taken,
+                          struct error *err);
     bool (*is_bounded)(const struct table *table);
     /* Rows and distinct keys for the planner; -1 unknown. May be NULL. */
     int64_t (*row_estimate)(const struct table *table);

@@ -412,11 +412,12 @@ static int take_head(struct job_scan *scan, int index, int64_t count, struct mor
     int rest = block->block->record_count - block->taken;
     int taken = count < rest ? (int)count : rest;
     if (taken > JOB_MORSEL_RECORDS) taken = JOB_MORSEL_RECORDS;
+    int64_t record = block->block->order ? block->block->order - 1 + block->taken : split->record_count;
     *morsel = (struct morsel){.block = block->block,
                               .first = block->taken,
                               .count = taken,
                               .split = index,
-                              .order = record_order(index, split->record_count),
+                              .order = record_order(index, record),
                               .seq = scan->next_seq++,
                               .owner = block};
     block->taken += taken;

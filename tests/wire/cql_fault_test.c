@@ -797,14 +797,214 @@ static void ranges_are_cut(void **state) {
         f.request.bounded_only = bounded;
         memset(rows_seen, 0, sizeof rows_seen);
         enum status status = read_with(&f, &rows, false, mark_rows);
-        if (bounded) {
-            if (status != STATUS_OK) fail_msg("%s", err.message);
-            assert_int_equal(rows, 9000);
-        } else { /* its ranges must be found again: it fails */
-            assert_int_equal(status, STATUS_TIMEOUT);
-        }
+        if (status != STATUS_OK) fail_msg("%s", err.message);
+        assert_int_equal(rows, 9000);
         close_fixture(&f);
     }
+}
+
+/* Where the pieces of a scan end, and the rows that came before: what a checkpoint has. */
+struct places {
+    struct strbuf offsets[64];
+    int rows;
+};
+
+/* Reads on from the places until so many blocks were read. False: there are no more. */
+static bool read_on(struct fixture *f, struct places *places, int blocks) {
+    const struct source_class *class = cassandra_connector.source;
+    struct source *source;
+    struct split *splits;
+    struct source_reader *reader;
+    int count, indexes[64];
+    struct offset starts[64];
+    assert_int_equal(class->open(&f->table, &f->request, 1, NULL, &source, &err), STATUS_OK);
+    assert_int_equal(class->splits(source, &f->arena, &splits, &count, &err), STATUS_OK);
+    assert_in_range(count, 1, 64);
+    for (int i = 0; i < count; i++) {
+        indexes[i] = i;
+        starts[i] = (struct offset){(uint32_t)places->offsets[i].len, (const uint8_t *)places->offsets[i].data};
+    }
+    assert_int_equal(class->reader_open(source, splits, indexes, starts, count, &reader, &err), STATUS_OK);
+    struct output output = {.base = {.arena = &f->arena, .emit = mark_rows}};
+    enum fetch_result result = FETCH_IDLE;
+    while (blocks && result != FETCH_END) {
+        struct block *block;
+        if (class->fetch(reader, 100, &block, &result, &err) != STATUS_OK) fail_msg("%s", err.message);
+        if (result != FETCH_BLOCK) continue;
+        struct strbuf *at = &places->offsets[block->split];
+        assert_true(block->start.len == at->len && memcmp(block->start.bytes, at->data ? at->data : "", at->len) == 0);
+        assert_int_equal(class->decode(source, block, 0, block->record_count, &output.base, &err), STATUS_OK);
+        strbuf_clear(at);
+        strbuf_add(at, block->end.bytes, block->end.len);
+        block->release(block);
+        blocks--;
+    }
+    class->reader_close(reader);
+    class->close(source);
+    places->rows += output.rows;
+    return result != FETCH_END;
+}
+
+/* Stopped and started again after any number of blocks, with ranges that must be cut: each row once. */
+static void cut_ranges_are_found_again(void **state) {
+    (void)state;
+    static const int stops[] = {1, 2, 5, 17, 40};
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        struct fixture f;
+        open_fixture(&f,
+                     &(struct fake_options){.rows = 9000,
+                                            .page_rows = -1,
+                                            .tokens = true,
+                                            .indexed = true,
+                                            .max_range_rows = 700,
+                                            .error_code = CQL_READ_TIMEOUT},
+                     2);
+        set_option(&f, "scan.page-size", "60");
+        set_option(&f, "scan.splits", i % 2 ? "1" : "3");
+        struct value wanted = value_str(type_of(TYPE_VARCHAR), str_from("x"));
+        struct predicate predicate = {1, PREDICATE_EQ, &wanted, 1};
+        f.request.predicate_count = 1;
+        f.request.predicates = &predicate;
+        struct places places = {0};
+        int runs = 1;
+        memset(rows_seen, 0, sizeof rows_seen);
+        while (read_on(&f, &places, stops[i])) runs++;
+        assert_int_equal(places.rows, 9000);
+        assert_true(runs > 9000 / 60 / stops[i]);
+        assert_true(fake_cql_refusals(f.pair.fake) >= 4);
+        for (int k = 0; k < 64; k++) strbuf_free(&places.offsets[k]);
+        close_fixture(&f);
+    }
+}
+
+/* Each row once, and its place among all. */
+static int64_t next_order, orders[10000];
+
+static enum status mark_orders(struct decode_output *base, struct chunk *chunk, struct error *error) {
+    for (int i = 0; i < chunk->row_count; i++) {
+        int row = ((int32_t *)chunk->columns[0].data)[i];
+        if (row >= 0 && row < 10000) orders[row] = next_order++;
+    }
+    return mark_rows(base, chunk, error);
+}
+
+/* No estimates, and all rows in one of the ranges: the readers of the others take over parts of it. The order says where in it. */
+static void crowded_ranges_are_shared(void **state) {
+    (void)state;
+    enum { READERS = 4, SPLITS = 8, ROWS = 9000 };
+    const struct source_class *class = cassandra_connector.source;
+    for (int crowd = 1; crowd <= 64; crowd *= 8) {
+        struct fixture f;
+        open_fixture(&f, &(struct fake_options){.rows = ROWS, .page_rows = -1, .tokens = true, .crowd = crowd}, 3);
+        set_option(&f, "scan.page-size", "50");
+        set_option(&f, "scan.splits", "8");
+        set_option(&f, "request-timeout", "60 s");
+        f.request.bounded_only = true;
+        struct source *source;
+        struct split *splits;
+        struct source_reader *readers[READERS];
+        int count, rows_of[READERS] = {0}, done = 0;
+        bool ended[READERS] = {0};
+        assert_int_equal(class->open(&f.table, &f.request, READERS, NULL, &source, &err), STATUS_OK);
+        assert_int_equal(class->splits(source, &f.arena, &splits, &count, &err), STATUS_OK);
+        assert_int_equal(count, SPLITS);
+        assert_int_equal(class->reader_count(source, count, READERS), READERS);
+        for (int r = 0; r < READERS; r++) {
+            struct split own[SPLITS / READERS] = {splits[r], splits[r + READERS]};
+            struct offset starts[SPLITS / READERS] = {own[0].start, own[1].start};
+            assert_int_equal(
+                class->reader_open(source, own, (int[]){r, r + READERS}, starts, SPLITS / READERS, &readers[r], &err),
+                STATUS_OK);
+        }
+        struct output output = {.base = {.arena = &f.arena, .emit = mark_orders}};
+        int64_t progress = 0;
+        memset(rows_seen, 0, sizeof rows_seen);
+        for (int r = 0; done < READERS; r = (r + 1) % READERS) {
+            struct block *block;
+            enum fetch_result result;
+            if (ended[r]) continue;
+            if (class->fetch(readers[r], 10, &block, &result, &err) != STATUS_OK) fail_msg("%s", err.message);
+            if (result == FETCH_END) ended[r] = true, done++;
+            if (result != FETCH_BLOCK) continue;
+            next_order = (int64_t)block->split << 44 | block->order;
+            assert_int_equal(class->decode(source, block, 0, block->record_count, &output.base, &err), STATUS_OK);
+            rows_of[r] += block->record_count;
+            progress += block->progress;
+            block->release(block);
+        }
+        for (int r = 0; r < READERS; r++) class->reader_close(readers[r]);
+        class->close(source);
+        assert_int_equal(output.rows, ROWS);
+        for (int i = 1; i < ROWS; i++) assert_true(orders[i - 1] < orders[i]);
+        for (int r = 0; r < READERS; r++) assert_true(rows_of[r] > ROWS / READERS / 4);
+        assert_true(progress <= SPLITS);
+        assert_in_range(fake_cql_ranges(f.pair.fake), ROWS / 50 / 8, ROWS / 50); /* pieces of eight pages, not of one */
+        close_fixture(&f);
+    }
+}
+
+/* A table without rows, and one of few, cost hardly more requests than there are ranges: pieces become whole at once. */
+static void tiny_tables_are_not_cut(void **state) {
+    (void)state;
+    for (int rows = 1; rows <= 100; rows += 99) {
+        struct fixture f;
+        int got;
+        open_fixture(&f, &(struct fake_options){.rows = rows, .page_rows = -1, .tokens = true}, 3);
+        set_option(&f, "scan.page-size", "5000");
+        set_option(&f, "scan.splits", "16");
+        f.request.bounded_only = true;
+        memset(rows_seen, 0, sizeof rows_seen);
+        assert_int_equal(read_with(&f, &got, false, mark_rows), STATUS_OK);
+        assert_int_equal(got, rows);
+        assert_in_range(fake_cql_ranges(f.pair.fake), 16, 16 + 6);
+        close_fixture(&f);
+    }
+}
+
+/* Groups that take the server too long are asked for one by one at last, and then of narrower ranges. */
+static void pages_of_groups_become_smaller(void **state) {
+    (void)state;
+    struct fixture f;
+    int rows;
+    open_fixture(&f,
+                 &(struct fake_options){.rows = 300,
+                                        .page_rows = -1,
+                                        .tokens = true,
+                                        .clustered = true,
+                                        .max_page_rows = 3,
+                                        .max_range_rows = 70,
+                                        .error_code = CQL_READ_TIMEOUT},
+                 2);
+    f.columns[1].type = type_with_nullable(&f.arena, f.columns[1].type, false);
+    set_option(&f, "scan.page-size", "1000");
+    option_add(&f.table.options, &f.arena, "scan.aggregates-at-server", "true", -1);
+    struct scan_groups groups = {0};
+    f.request.column_count = 1;
+    f.request.groups = &groups;
+    f.request.bounded_only = true;
+    bool taken = false;
+    assert_int_equal(cassandra_connector.source->groups(&f.table, &f.request, &taken, &err), STATUS_OK);
+    assert_true(taken);
+    memset(rows_seen, 0, sizeof rows_seen);
+    if (read_with(&f, &rows, false, mark_rows) != STATUS_OK) fail_msg("%s", err.message);
+    assert_int_equal(rows, 300);
+    assert_in_range(f.largest_block, 1, 3);
+    assert_true(fake_cql_refusals(f.pair.fake) > 9);
+    close_fixture(&f);
+
+    /* One that is too large by itself. */
+    open_fixture(
+        &f,
+        &(struct fake_options){.tokens = true, .clustered = true, .fault = FAKE_ERROR, .error_code = CQL_READ_TIMEOUT},
+        2);
+    f.columns[1].type = type_with_nullable(&f.arena, f.columns[1].type, false);
+    option_add(&f.table.options, &f.arena, "scan.aggregates-at-server", "true", -1);
+    f.request.column_count = 1;
+    f.request.groups = &groups;
+    f.request.bounded_only = true;
+    assert_int_equal(read_with(&f, &rows, false, mark_rows), STATUS_TIMEOUT);
+    assert_non_null(strstr(err.hint, "without 'scan.aggregates-at-server' the rows are read"));
+    close_fixture(&f);
 }
 
 /* Rows that only are to be counted are counted by the server, or read when that takes too long. */
@@ -1175,6 +1375,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(pages_become_smaller),
         cmocka_unit_test(pages_have_a_size),
         cmocka_unit_test(ranges_are_cut),
+        cmocka_unit_test(cut_ranges_are_found_again),
+        cmocka_unit_test(crowded_ranges_are_shared),
+        cmocka_unit_test(tiny_tables_are_not_cut),
+        cmocka_unit_test(pages_of_groups_become_smaller),
         cmocka_unit_test(counts),
         cmocka_unit_test(writes_over_faults),
         cmocka_unit_test(writes_over_overload),

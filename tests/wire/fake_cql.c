@@ -43,7 +43,7 @@ struct fake_cql {
     int peer_count;
     atomic_bool paused;
     atomic_int late_threads, schema, fault, foreign, requests, registered, peers_read, schema_read;
-    atomic_int connections, writes, prepares, heartbeats, faults, answers, traced, refusals, late, most_late;
+    atomic_int connections, writes, prepares, heartbeats, faults, answers, traced, refusals, ranges, late, most_late;
     _Atomic int64_t timestamp;
 };
 
@@ -374,9 +374,10 @@ static int row_count(const struct client *client) {
     return client->fake->options.rows ? client->fake->options.rows : 10;
 }
 
-/* Row i of n has a token in the middle of the i-th part of the ring; so many are not behind `token`. */
+/* Row i of n has a token in the middle of the i-th part of the ring, or of its crowded part; so many are not behind `token`. */
 static int rows_up_to(const struct client *client, int64_t token) {
-    uint64_t part = UINT64_MAX / (uint64_t)row_count(client), at = (uint64_t)token - (uint64_t)INT64_MIN;
+    uint64_t crowd = client->fake->options.crowd ? (uint64_t)client->fake->options.crowd : 1;
+    uint64_t part = UINT64_MAX / crowd / (uint64_t)row_count(client), at = (uint64_t)token - (uint64_t)INT64_MIN;
     uint64_t rows = at / part + (at % part >= part / 2);
     return rows > (uint64_t)row_count(client) ? row_count(client) : (int)rows;
 }
@@ -588,6 +589,7 @@ static void put_prepared(struct client *client, struct str text, struct strbuf *
 static bool user_query(struct client *client, int stream, const struct statement *statement, const struct parameters *p,
                        struct str id) {
     struct strbuf body = {0};
+    if (statement->select && statement->token && !p->first_row) atomic_fetch_add(&client->fake->ranges, 1);
     if (statement->select && is_refused(client, statement, p)) {
         atomic_fetch_add(&client->fake->refusals, 1);
         put_error(&body, client->fake->options.error_code, id);
@@ -967,6 +969,7 @@ int fake_cql_peers_read(struct fake_cql *fake) { return atomic_load(&fake->peers
 int fake_cql_schema_read(struct fake_cql *fake) { return atomic_load(&fake->schema_read); }
 int fake_cql_connections(struct fake_cql *fake) { return atomic_load(&fake->connections); }
 int fake_cql_refusals(struct fake_cql *fake) { return atomic_load(&fake->refusals); }
+int fake_cql_ranges(struct fake_cql *fake) { return atomic_load(&fake->ranges); }
 int fake_cql_writes(struct fake_cql *fake) { return atomic_load(&fake->writes); }
 int fake_cql_most_late(struct fake_cql *fake) { return atomic_load(&fake->most_late); }
 int fake_cql_prepares(struct fake_cql *fake) { return atomic_load(&fake->prepares); }

@@ -47,10 +47,11 @@ struct fake_options {
     int rows, page_rows;    /* 0: 10 rows, 3 a page; page_rows -1: as many as are asked for */
     int max_page_rows;      /* a page of more is answered with error_code; 0: any is good */
     bool tokens;            /* rows have tokens, evenly over the ring: token ranges give their own rows only */
-    int max_range_rows;     /* with tokens: a range that has more is answered with error_code; 0: any is good */
-    bool indexed;           /* the table has an index on b (and SELECT gives all rows just the same) */
-    bool clustered;         /* b is a clustering column */
-    bool no_counts;         /* COUNT(*) is answered with error_code */
+    int crowd;          /* with tokens: all rows lie within so small a part of the ring (1/crowd), at its start; 0: 1 */
+    int max_range_rows; /* with tokens: a range that has more is answered with error_code; 0: any is good */
+    bool indexed;       /* the table has an index on b (and SELECT gives all rows just the same) */
+    bool clustered;     /* b is a clustering column */
+    bool no_counts;     /* COUNT(*) is answered with error_code */
     enum fake_fault fault;
     int fault_count; /* so many times, then all is well; 0: always */
     int fault_skip;  /* after so many good answers */
@@ -97,6 +98,7 @@ int fake_cql_registered(struct fake_cql *fake);  /* connections that want events
 int fake_cql_peers_read(struct fake_cql *fake);  /* how often system.peers was asked for */
 int fake_cql_schema_read(struct fake_cql *fake); /* how often the schema's version was asked for */
 int fake_cql_connections(struct fake_cql *fake);
+int fake_cql_ranges(struct fake_cql *fake);   /* token ranges that a SELECT began with */
 int fake_cql_refusals(struct fake_cql *fake); /* SELECTs that were too much */
 int fake_cql_writes(struct fake_cql *fake);   /* statements, batched ones counted singly */
 int fake_cql_prepares(struct fake_cql *fake);

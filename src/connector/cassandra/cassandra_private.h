@@ -204,8 +204,8 @@ void cassandra_put_group_by(struct strbuf *out, const struct cassandra_schema *s
                             const struct scan_request *request);
 /* Of what the server sends: a SUM is a varint that is read as BIGINT, for cassandra_finish_sum. */
 enum status cassandra_group_codec(const struct cassandra_schema *schema, const struct table *table,
-                                  const struct scan_aggregate *aggregate, struct arena *arena,
-                                  struct cass_codec *codec, struct error *err);
+                                  const struct scan_aggregate *aggregate, struct arena *arena, struct cass_codec *codec,
+                                  struct error *err);
 /* The sums (BIGINT) as out, a flat vector of the SUM's type; NULL where counts (cells at base) says that there were no values.
  * STATUS_OUT_OF_RANGE. */
 enum status cassandra_finish_sum(const struct vector *sums, const uint8_t *base, const struct cass_cell *counts,
@@ -252,6 +252,38 @@ void cassandra_cut_ring(const struct cassandra_estimates *estimates, int64_t spl
  * owner in turn, so that all nodes are busy. A ring of many more tokens than there are ranges stays as it is: each would be a request. */
 void cassandra_cut_at_tokens(struct cassandra_ranges *ranges, const int64_t *ends, const int *owners, int token_count,
                              struct arena *arena);
+
+/* ---- Pieces: a token range that is read a part at a time ---- */
+
+enum {
+    CASSANDRA_PLACE_BITS = 20,     /* of a piece's place in its range */
+    CASSANDRA_PLACE_ROW_BITS = 24, /* of a row's number in its piece */
+};
+
+struct cassandra_span {
+    int64_t first, last; /* the range: (first, last]; first < last */
+    int64_t start, end;  /* the piece that is being read: (start, end] */
+    int64_t limit;       /* the pieces end here: what lies behind has been handed out */
+    uint64_t width;      /* of the next piece, in tokens */
+    uint64_t ceiling;    /* of width, after a piece that was too much; 0: none was */
+    int good;            /* pieces since then */
+};
+/* The range from start on (first: all of it), in pieces of so many tokens; more than it has: one piece. */
+void cassandra_span_open(struct cassandra_span *span, int64_t first, int64_t last, int64_t start, uint64_t width);
+/* Of a range of whose rows nothing is known, or that has a guess (0: none): how wide its first piece is, small enough to go wrong. */
+uint64_t cassandra_first_width(int64_t first, int64_t last, uint64_t guess);
+/* Goes on to the next piece; false when this one was the last. */
+bool cassandra_span_next(struct cassandra_span *span);
+/* The piece had so many rows: how wide the next ones are, so that they have about wanted_rows. slow: no wider than now. */
+void cassandra_span_adapt(struct cassandra_span *span, int64_t rows, int64_t wanted_rows, bool slow);
+/* Nothing of the piece has been read, since it is too much: makes it half as wide. false: it cannot be cut. */
+bool cassandra_span_shrink(struct cassandra_span *span);
+/* Tokens behind the piece that nobody has been asked for. */
+uint64_t cassandra_span_rest(const struct cassandra_span *span);
+/* Gives half of them to *out, or all when they are no more than a piece; false: there are none. */
+bool cassandra_span_hand_out(struct cassandra_span *span, struct cassandra_span *out);
+/* The piece's place in its range: grows with the tokens, with room for the numbers of 1 << CASSANDRA_PLACE_ROW_BITS rows behind it. */
+int64_t cassandra_span_order(const struct cassandra_span *span);
 
 /* ---- DELETE and TRUNCATE without reading: see struct sink_class ---- */
 

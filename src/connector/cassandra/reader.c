@@ -1,8 +1,12 @@
 /* Readers: pages of many splits, a bounded number of them asked for ahead.
  *
  * Within a split pages come one after the other; a reader keeps several requests in flight over its splits, and no more than so
- * many pages and bytes ahead of `fetch`. An offset is empty at the split's start, else a byte (0: in the middle, 1: at the end)
- * and the paging state, which is good for pages of any size.
+ * many pages and bytes ahead of `fetch`. A token range is read in pieces (pieces.c). In batch these are small, so that what is not
+ * read yet can be handed to whoever has nothing to do: a request of the same reader, or another reader of the scan, all of which
+ * share a board. Where a job goes on after a restart a split stays with its reader, and its pieces come in the order of tokens.
+ *
+ * An offset is empty at the split's start, else a byte (enum offset_kind) and what it needs; paging states are good for pages of any
+ * size.
  *
  * How many rows a page has follows from the pages before: about page_bytes, and an answer within a second. What takes the server
  * too long is asked for again in smaller pieces: half the rows from the same place; half the token range where few rows of many
@@ -15,23 +19,40 @@
 #include "cass/bytes.h"
 #include "connector/cassandra/source_private.h"
 
-enum { OFFSET_MIDDLE = 0, OFFSET_END = 1 };
+enum offset_kind {
+    OFFSET_MIDDLE = 0, /* paging state of the whole split */
+    OFFSET_END = 1,
+    OFFSET_PIECE = 2, /* start and end of a piece, its paging state */
+    OFFSET_NEXT = 3,  /* the token up to which all is read */
+};
 
 enum {
     FIRST_PAGE_ROWS = 500, /* before anything is known about the rows */
-    MIN_PAGE_ROWS = 16,    /* a page that fails with so few rows is not made smaller */
+    MIN_PAGE_ROWS = 16,    /* a page that fails with so few rows is not made smaller; of groups: 1 */
+    PIECE_PAGES = 8,       /* that a piece shall have, in batch */
     PAGE_GROWTH = 4,       /* at most, from a page to the next */
     PAGE_TARGET_MS = 1000,
     RECOVERY_PAGES = 64, /* that were well received, before one may be larger than half of what was too much */
     COUNT_TIMEOUT_MS = 5000,
     MAX_COUNT_ROWS = 1 << 30, /* of a block that is only a number */
-    MAX_CUTS = 10000,         /* token ranges that a reader adds */
+};
+
+/* What the readers of a scan share: what one has not asked for may be read by another. */
+struct cassandra_board {
+    pthread_mutex_t lock; /* of the board, its readers and their splits */
+    int refs;             /* the source and the readers */
+    uint64_t width;       /* of pieces, as found last; 0: nothing is known yet */
+    struct source_reader *readers;
 };
 
 struct reader_split {
     struct source_reader *reader;
     struct cql_request request;
-    struct strbuf values, paging_state, at; /* at: the offset of the next page */
+    struct strbuf values, paging_state;
+    struct strbuf at, from; /* offsets: of the next page; behind the last block */
+    struct cassandra_span span;
+    bool opened;        /* the span has a piece */
+    int64_t piece_rows; /* of the piece, so far */
     int index;
     int page_rows;
     int ceiling, good_pages; /* page_rows after a page that was too much, 0: none was; pages since */
@@ -41,19 +62,28 @@ struct reader_split {
 };
 
 struct source_reader {
-    pthread_mutex_t lock;
+    struct cassandra_board *board;
+    struct source_reader *next; /* on the board */
     pthread_cond_t changed;
     struct arena arena;
     struct cassandra_handle *handle;
     const struct cql_prepared *select, *count;
     char *table, *keyspace;
+    enum cql_consistency consistency;
     int selected_count, max_pages, max_page_rows;
     int64_t page_bytes;
     bool keep_offsets; /* offsets must be whole: the scan may be resumed */
-    bool may_cut;      /* splits are token ranges, and nobody remembers which */
+    bool ranges;       /* splits are token ranges */
+    bool small;        /* in small pieces */
+    uint64_t guess;    /* of their tokens, 0: none */
+    bool shares;       /* and others may read them */
+    bool may_cut;      /* what takes too long becomes narrower... */
+    bool rows_first;   /* ... when it cannot be fewer rows */
+    bool groups;       /* rows are groups that the server makes */
+    int min_page_rows;
     int64_t limit, delivered;
     int split_count, first_open, next_new; /* those before first_open are done, those from next_new on not begun */
-    int split_capacity, cuts;
+    int split_capacity;
     int open_count; /* splits not done */
     struct reader_split **splits;
     int page_rows; /* for splits that are begun */
@@ -85,7 +115,25 @@ static void free_split(struct reader_split *split) {
     strbuf_free(&split->values);
     strbuf_free(&split->paging_state);
     strbuf_free(&split->at);
+    strbuf_free(&split->from);
     free(split);
+}
+
+struct cassandra_board *cassandra_board_new(void) {
+    struct cassandra_board *board = xcalloc(1, sizeof *board);
+    pthread_mutex_init(&board->lock, NULL);
+    board->refs = 1;
+    return board;
+}
+
+void cassandra_board_release(struct cassandra_board *board) {
+    if (!board) return;
+    pthread_mutex_lock(&board->lock);
+    bool last = --board->refs == 0;
+    pthread_mutex_unlock(&board->lock);
+    if (!last) return;
+    pthread_mutex_destroy(&board->lock);
+    free(board);
 }
 
 static void free_reader(struct source_reader *reader) {
@@ -99,13 +147,15 @@ static void free_reader(struct source_reader *reader) {
     cql_prepared_release(reader->select);
     cql_prepared_release(reader->count);
     cassandra_handle_release(reader->handle);
-    pthread_mutex_destroy(&reader->lock);
+    cassandra_board_release(reader->board);
     pthread_cond_destroy(&reader->changed);
     arena_destroy(&reader->arena);
     free(reader);
 }
 
 /* ---- Asking. The lock is held ---- */
+
+static void on_answer(struct cql_request *request, struct cql_response *response, const struct error *err);
 
 static bool is_counting(const struct reader_split *split) {
     return split->reader->count && split->request.prepared == split->reader->count;
@@ -129,6 +179,84 @@ static bool has_room(const struct source_reader *reader) {
     return ahead < reader->max_pages && (ahead == 0 || reader->queued_bytes < reader->page_bytes * reader->max_pages);
 }
 
+static struct reader_split *add_split(struct source_reader *reader, struct reader_split *split) {
+    if (reader->split_count == reader->split_capacity) {
+        reader->split_capacity = reader->split_capacity ? 2 * reader->split_capacity : 16;
+        reader->splits = xrealloc(reader->splits, sizeof(struct reader_split *) * (size_t)reader->split_capacity);
+    }
+    split->reader = reader;
+    reader->splits[reader->split_count++] = split;
+    return split;
+}
+
+/* Of a split of the reader's whose values are there. */
+static void init_request(struct reader_split *split, const struct cql_prepared *prepared) {
+    const struct source_reader *reader = split->reader;
+    cql_request_init(&split->request, CQL_REQUEST_EXECUTE);
+    split->request.prepared = prepared;
+    split->request.table = reader->table;
+    split->request.keyspace = reader->keyspace;
+    split->request.done = on_answer;
+    split->request.data = split;
+    split->request.parameters.consistency = reader->consistency;
+    split->request.parameters.value_count = reader->select->bind_count;
+    split->request.parameters.values = strbuf_str(&split->values);
+    split->request.parameters.skip_metadata = true;
+}
+
+/* The range of the next request: a piece ends where its last row may be. */
+static void set_piece(struct reader_split *split) {
+    cass_store_u64(split->values.data + 4, (uint64_t)split->span.start);
+    cass_store_u64(split->values.data + 16, (uint64_t)split->span.end);
+    split->request.token = split->span.end;
+    split->request.has_token = true;
+    split->piece_rows = 0;
+}
+
+static void open_span(struct reader_split *split, int64_t start) {
+    const struct source_reader *reader = split->reader;
+    uint64_t width = reader->board->width;
+    int64_t first = split->span.first, last = split->span.last;
+    if (!width) width = reader->small ? cassandra_first_width(first, last, reader->guess) : UINT64_MAX;
+    cassandra_span_open(&split->span, first, last, start, width);
+    split->opened = true;
+    set_piece(split);
+}
+
+/* Who has nothing to ask for takes over what others (or its own splits) have not asked for yet: a split that was not begun, else
+ * part of the largest rest behind a piece. */
+static bool take_over(struct source_reader *reader) {
+    if (!reader->shares) return false;
+    struct source_reader *rich = NULL;
+    struct reader_split *widest = NULL;
+    for (struct source_reader *peer = reader->board->readers; peer; peer = peer->next) {
+        int unbegun = peer->split_count - peer->next_new;
+        if (unbegun > 0 && (!rich || unbegun > rich->split_count - rich->next_new)) rich = peer;
+        for (int i = peer->first_open; i < peer->next_new; i++) {
+            struct reader_split *split = peer->splits[i];
+            if (split->state == SPLIT_DONE) continue;
+            if (!widest || cassandra_span_rest(&split->span) > cassandra_span_rest(&widest->span)) widest = split;
+        }
+    }
+    if (rich) {
+        struct reader_split *split = add_split(reader, rich->splits[--rich->split_count]);
+        init_request(split, split->request.prepared);
+        if (--rich->open_count == 0) pthread_cond_signal(&rich->changed); /* it may be at its end */
+    } else {
+        struct cassandra_span span;
+        if (!widest || !cassandra_span_hand_out(&widest->span, &span)) return false;
+        struct reader_split *split = add_split(reader, xcalloc(1, sizeof *split));
+        strbuf_add(&split->values, widest->values.data, widest->values.len);
+        init_request(split, widest->request.prepared);
+        split->index = widest->index;
+        split->span = span;
+        split->opened = true;
+        set_piece(split);
+    }
+    reader->open_count++;
+    return true;
+}
+
 /* Keeps as many requests in flight as there is room for pages: splits that were begun first. */
 static void pump(struct source_reader *reader) {
     if (reader->failed || reader->closed) return;
@@ -137,23 +265,13 @@ static void pump(struct source_reader *reader) {
         reader->first_open++;
     for (int i = reader->first_open; i < reader->next_new && has_room(reader); i++)
         if (reader->splits[i]->state == SPLIT_RESTING) ask(reader->splits[i]);
-    while (reader->next_new < reader->split_count && has_room(reader)) {
+    while (has_room(reader) && (reader->next_new < reader->split_count || take_over(reader))) {
         struct reader_split *split = reader->splits[reader->next_new++];
         if (split->state != SPLIT_NEW) continue;
         split->page_rows = reader->page_rows;
+        if (reader->ranges && !split->opened) open_span(split, split->span.first);
         ask(split);
     }
-}
-
-static struct reader_split *new_split(struct source_reader *reader) {
-    if (reader->split_count == reader->split_capacity) {
-        reader->split_capacity = reader->split_capacity ? 2 * reader->split_capacity : 16;
-        reader->splits = xrealloc(reader->splits, sizeof(struct reader_split *) * (size_t)reader->split_capacity);
-    }
-    struct reader_split *split = xcalloc(1, sizeof *split);
-    split->reader = reader;
-    reader->splits[reader->split_count++] = split;
-    return split;
 }
 
 /* ---- Sizes ---- */
@@ -175,44 +293,21 @@ static void adapt(struct reader_split *split, int rows, int64_t bytes, int64_t t
 
 /* ---- What takes too long ---- */
 
-static int64_t bound_of(const struct reader_split *split, int which) {
-    return (int64_t)cass_load_u64(split->values.data + 4 + 12 * which);
-}
-
-static void set_bound(struct reader_split *split, int which, int64_t token) {
-    cass_store_u64(split->values.data + 4 + 12 * which, (uint64_t)token);
-}
-
-/* Leaves the second half of the token range to a new split. */
-static bool cut(struct reader_split *split) {
-    struct source_reader *reader = split->reader;
-    if (!reader->may_cut || split->at.len || reader->cuts == MAX_CUTS) return false;
-    int64_t start = bound_of(split, 0), end = bound_of(split, 1);
-    uint64_t width = (uint64_t)end - (uint64_t)start;
-    if (width < 2) return false;
-    int64_t middle = (int64_t)((uint64_t)start + width / 2);
-    struct reader_split *other = new_split(reader);
-    strbuf_add(&other->values, split->values.data, split->values.len);
-    other->request = split->request;
-    other->request.data = other;
-    other->request.parameters.values = strbuf_str(&other->values);
-    other->index = split->index;
-    set_bound(other, 0, middle);
-    set_bound(split, 1, middle);
-    split->request.token = middle;
-    reader->open_count++;
-    reader->cuts++;
-    return true;
-}
-
 /* Makes the request smaller; false when it cannot be. */
 static bool make_smaller(struct reader_split *split) {
+    struct source_reader *reader = split->reader;
     if (is_counting(split)) {
-        split->request.prepared = split->reader->select;
+        split->request.prepared = reader->select;
         return true;
     }
-    bool smaller = cut(split);
-    if (split->page_rows > MIN_PAGE_ROWS) {
+    bool few = split->page_rows <= reader->min_page_rows, smaller = false;
+    bool may_cut = reader->may_cut && !split->paging_state.len && (few || !reader->rows_first);
+    if (may_cut && cassandra_span_shrink(&split->span)) {
+        reader->board->width = split->span.width;
+        set_piece(split);
+        smaller = true;
+    }
+    if (!few) {
         split->ceiling = split->page_rows /= 2;
         split->good_pages = 0;
         smaller = true;
@@ -235,10 +330,41 @@ static bool try_again(struct reader_split *split, const struct error *err) {
 
 /* ---- Answers ---- */
 
-static void set_offset(struct strbuf *at, uint8_t kind, struct str paging_state) {
+static void set_offset(struct reader_split *split) {
+    struct strbuf *at = &split->at;
+    bool done = split->state == SPLIT_DONE, ranges = split->reader->ranges, paged = split->paging_state.len > 0;
     strbuf_clear(at);
-    strbuf_putc(at, (char)kind);
-    strbuf_add(at, paging_state.data, paging_state.len);
+    strbuf_putc(at, done ? OFFSET_END : !ranges ? OFFSET_MIDDLE : paged ? OFFSET_PIECE : OFFSET_NEXT);
+    if (done) return;
+    if (ranges) cass_put_i64(at, split->span.start);
+    if (ranges && paged) cass_put_i64(at, split->span.end);
+    strbuf_add(at, split->paging_state.data, split->paging_state.len);
+}
+
+/* Where set_offset was; the split's range is known. False for bytes that are no offset. */
+static bool read_offset(struct reader_split *split, const struct offset *offset) {
+    struct cassandra_span *span = &split->span;
+    int64_t first = span->first, last = span->last, start = first, end = last;
+    size_t bounds = 0;
+    if (!offset->len) return true;
+    enum offset_kind kind = offset->bytes[0];
+    bool ranges = split->reader->ranges;
+    if (kind > OFFSET_NEXT || (kind > OFFSET_END && !ranges)) return false;
+    if (kind == OFFSET_PIECE) bounds = 16;
+    if (kind == OFFSET_NEXT) bounds = 8;
+    if (offset->len - 1 < bounds) return false;
+    if (bounds) start = (int64_t)cass_load_u64(offset->bytes + 1);
+    if (bounds > 8) end = (int64_t)cass_load_u64(offset->bytes + 9);
+    if (start < first || start >= end || end > last) return false;
+    strbuf_add(&split->at, offset->bytes, offset->len);
+    strbuf_add(&split->from, offset->bytes, offset->len);
+    strbuf_add(&split->paging_state, offset->bytes + 1 + bounds, offset->len - 1 - bounds);
+    if (kind == OFFSET_END) split->state = SPLIT_DONE;
+    if (!ranges || kind == OFFSET_END) return true;
+    open_span(split, start);
+    if (kind != OFFSET_NEXT) span->end = end;
+    set_piece(split);
+    return true;
 }
 
 /* The table may have been altered: can these rows still be read as planned? */
@@ -262,7 +388,7 @@ static enum status read_page(struct reader_split *split, struct cassandra_page *
         status = check_columns(reader, split->request.prepared, &page->rows, page->response->from, err);
     page->rows.columns = NULL;
     arena_destroy(&arena);
-    if (status == STATUS_OK && reader->keep_offsets && page->rows.paging_state.len > OFFSET_MAX_BYTES - 1)
+    if (status == STATUS_OK && reader->keep_offsets && page->rows.paging_state.len > OFFSET_MAX_BYTES - 17)
         status =
             error_set(err, STATUS_LIMIT_EXCEEDED, "%s: a paging state of %zu bytes, more than fits into a checkpoint",
                       page->response->from, page->rows.paging_state.len);
@@ -270,9 +396,13 @@ static enum status read_page(struct reader_split *split, struct cassandra_page *
     return status;
 }
 
-static void enqueue(struct reader_split *split, struct cassandra_page *page, int row_count) {
+/* The block reaches from behind the one before to split->at. order: of its first row, see struct block. */
+static void enqueue(struct reader_split *split, struct cassandra_page *page, int row_count, int64_t order) {
     struct source_reader *reader = split->reader;
+    strbuf_add(&page->start_bytes, split->from.data, split->from.len);
     strbuf_add(&page->end_bytes, split->at.data, split->at.len);
+    strbuf_clear(&split->from);
+    strbuf_add(&split->from, split->at.data, split->at.len);
     page->block = (struct block){
         .split = split->index,
         .start = {(uint32_t)page->start_bytes.len,
@@ -280,6 +410,7 @@ static void enqueue(struct reader_split *split, struct cassandra_page *page, int
         .end = {(uint32_t)page->end_bytes.len, (const uint8_t *)page->end_bytes.data},
         .record_count = row_count,
         .first_record = split->next_record,
+        .order = order,
         .size_bytes = (page->response ? page->response->data_bytes : 0) + sizeof *page,
         .data = page,
         .release = release_page,
@@ -293,32 +424,55 @@ static void enqueue(struct reader_split *split, struct cassandra_page *page, int
     reader->queued_bytes += (int64_t)page->block.size_bytes;
 }
 
-static void put_page(struct reader_split *split, struct cassandra_page *page) {
-    strbuf_add(&page->start_bytes, split->at.data, split->at.len);
-    strbuf_clear(&split->paging_state);
-    strbuf_add(&split->paging_state, page->rows.paging_state.data, page->rows.paging_state.len);
-    set_offset(&split->at, page->rows.paging_state.len ? OFFSET_MIDDLE : OFFSET_END, page->rows.paging_state);
-    split->state = page->rows.paging_state.len ? SPLIT_RESTING : SPLIT_DONE;
-    if (page->rows.row_count) {
-        enqueue(split, page, page->rows.row_count);
-        if (split->state == SPLIT_DONE) page->block.progress = 1;
-    } else /* a range without rows, or one whose rows are all deleted */
-        free_page(page);
+/* Is there more to ask for? took_ms: what the last page took. */
+static bool go_on(struct reader_split *split, int64_t took_ms) {
+    struct source_reader *reader = split->reader;
+    if (split->paging_state.len) return true;
+    if (!reader->ranges) return false;
+    int64_t wanted = reader->small ? (int64_t)PIECE_PAGES * split->page_rows : INT64_MAX;
+    cassandra_span_adapt(&split->span, split->piece_rows, wanted, took_ms > PAGE_TARGET_MS);
+    if (reader->small || split->span.ceiling) reader->board->width = split->span.width;
+    if (!cassandra_span_next(&split->span)) return false;
+    set_piece(split);
+    return true;
 }
 
-/* The number of the split's rows becomes blocks that hold nothing else. */
-static enum status put_count(struct reader_split *split, struct cassandra_page *page, struct error *err) {
+/* Is this the split that reads its range's end? Others have been cut off it. */
+static bool is_last(const struct reader_split *split) {
+    return !split->reader->ranges || split->span.limit == split->span.last;
+}
+
+static void put_page(struct reader_split *split, struct cassandra_page *page, int64_t took_ms) {
+    int row_count = page->rows.row_count;
+    int64_t order = split->reader->shares ? 1 + cassandra_span_order(&split->span) + split->piece_rows : 0;
+    split->piece_rows += row_count;
+    strbuf_clear(&split->paging_state);
+    strbuf_add(&split->paging_state, page->rows.paging_state.data, page->rows.paging_state.len);
+    split->state = go_on(split, took_ms) ? SPLIT_RESTING : SPLIT_DONE;
+    set_offset(split);
+    if (row_count) {
+        enqueue(split, page, row_count, order);
+        if (split->state == SPLIT_DONE && is_last(split)) page->block.progress = 1;
+    } else { /* a range without rows, or one whose rows are all deleted */
+        free_page(page);
+    }
+}
+
+/* The number of the piece's rows becomes blocks that hold nothing else. */
+static enum status put_count(struct reader_split *split, struct cassandra_page *page, int64_t took_ms,
+                             struct error *err) {
     const struct cql_rows *rows = &page->rows;
     if (rows->row_count != 1 || rows->size_bytes < 12 || cass_load_u32(rows->cells) != 8)
         return error_set(err, STATUS_BAD_DATA, "Cassandra, table %s: %s: a malformed count", split->reader->table,
                          page->response->from);
     int64_t left = (int64_t)cass_load_u64(rows->cells + 4);
-    set_offset(&split->at, OFFSET_END, (struct str){"", 0});
-    split->state = SPLIT_DONE;
+    split->piece_rows = left;
+    split->state = go_on(split, took_ms) ? SPLIT_RESTING : SPLIT_DONE;
+    set_offset(split);
     for (; left > 0; left -= MAX_COUNT_ROWS) {
         struct cassandra_page *part = xcalloc(1, sizeof *part);
-        enqueue(split, part, left < MAX_COUNT_ROWS ? (int)left : MAX_COUNT_ROWS);
-        if (left <= MAX_COUNT_ROWS) part->block.progress = 1;
+        enqueue(split, part, left < MAX_COUNT_ROWS ? (int)left : MAX_COUNT_ROWS, 0); /* rows without columns */
+        if (left <= MAX_COUNT_ROWS && split->state == SPLIT_DONE && is_last(split)) part->block.progress = 1;
     }
     free_page(page);
     return STATUS_OK;
@@ -330,11 +484,12 @@ static enum status take_answer(struct reader_split *split, struct cql_response *
     struct cassandra_page *page = xcalloc(1, sizeof *page);
     page->response = response;
     enum status status = read_page(split, page, err);
+    int64_t took_ms = now_ms() - split->sent_ms;
     if (status == STATUS_OK && is_counting(split)) {
-        status = put_count(split, page, err);
+        status = put_count(split, page, took_ms, err);
     } else if (status == STATUS_OK) {
-        adapt(split, page->rows.row_count, response->data_bytes, now_ms() - split->sent_ms);
-        put_page(split, page);
+        adapt(split, page->rows.row_count, response->data_bytes, took_ms);
+        put_page(split, page, took_ms);
     }
     if (status != STATUS_OK) {
         free_page(page);
@@ -348,8 +503,8 @@ static enum status take_answer(struct reader_split *split, struct cql_response *
 
 static void on_answer(struct cql_request *request, struct cql_response *response, const struct error *err) {
     struct reader_split *split = request->data;
-    struct source_reader *reader = split->reader;
-    pthread_mutex_lock(&reader->lock);
+    struct source_reader *reader = split->reader; /* who asks keeps the split until there is an answer */
+    pthread_mutex_lock(&reader->board->lock);
     reader->asking--;
     bool last = reader->closed && !reader->asking;
     if (reader->closed) {
@@ -359,27 +514,32 @@ static void on_answer(struct cql_request *request, struct cql_response *response
         if (err) error = *err;
         bool again = err && !reader->failed && try_again(split, err);
         if (!again && (err || take_answer(split, response, &error) != STATUS_OK)) {
+            if (reader->groups && error.code == STATUS_TIMEOUT)
+                error_hint(&error, "without 'scan.aggregates-at-server' the rows are read, however large a group is");
             if (!reader->failed) reader->error = error;
             reader->failed = true;
         }
         pump(reader);
         pthread_cond_signal(&reader->changed);
     }
-    pthread_mutex_unlock(&reader->lock);
+    pthread_mutex_unlock(&reader->board->lock);
     if (last) free_reader(reader);
 }
 
 /* ---- Opening ---- */
 
-static bool parse_split(const struct source *source, const char *id, struct strbuf *values) {
+static bool parse_split(const struct source *source, const char *id, struct reader_split *split) {
     const struct cassandra_access *access = &source->access;
-    long long start, end;
+    struct strbuf *values = &split->values;
+    long long first, last;
     int point;
-    if (access->kind == CASSANDRA_SCAN && sscanf(id, "(%lld, %lld]", &start, &end) == 2) {
-        cass_put_i32(values, 8);
-        cass_put_i64(values, start);
-        cass_put_i32(values, 8);
-        cass_put_i64(values, end);
+    if (access->kind == CASSANDRA_SCAN && sscanf(id, "(%lld, %lld]", &first, &last) == 2 && first < last) {
+        split->span.first = first;
+        split->span.last = last;
+        for (int i = 0; i < 2; i++) { /* see set_piece */
+            cass_put_i32(values, 8);
+            cass_put_i64(values, 0);
+        }
     } else if (access->kind == CASSANDRA_POINTS && sscanf(id, "key %d", &point) == 1 && point >= 0 &&
                point < access->point_count) {
         strbuf_add(values, access->points[point].data, access->points[point].len);
@@ -390,40 +550,20 @@ static bool parse_split(const struct source *source, const char *id, struct strb
     return true;
 }
 
-/* Where the split's rows lie: a range ends where its last row may be, a key is a partition. */
-static bool split_token(const struct source *source, const struct reader_split *split, int64_t *out) {
-    if (source->access.kind == CASSANDRA_SCAN) {
-        *out = bound_of(split, 1);
-        return true;
-    }
-    if (source->access.kind != CASSANDRA_POINTS) return false;
-    return cassandra_partition_token(source->target.schema, strbuf_str(&split->values), out);
-}
-
 static enum status open_split(struct source *source, struct source_reader *reader, const struct split *split, int index,
                               const struct offset *start, struct error *err) {
-    struct reader_split *out = new_split(reader);
+    struct reader_split *out = add_split(reader, xcalloc(1, sizeof *out));
     out->index = index;
-    if (!parse_split(source, split->id, &out->values))
+    if (!parse_split(source, split->id, out))
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is no split of table %s", split->id, reader->table);
-    if (start->len && start->bytes[0] > OFFSET_END)
+    init_request(out, source->count ? source->count : source->select);
+    if (source->access.kind == CASSANDRA_POINTS)
+        out->request.has_token =
+            cassandra_partition_token(source->target.schema, strbuf_str(&out->values), &out->request.token);
+    if (!read_offset(out, start))
         return error_set(err, STATUS_BAD_DATA, "a malformed offset in split '%s' of table %s", split->id,
                          reader->table);
-    strbuf_add(&out->at, start->bytes, start->len);
-    if (start->len) strbuf_add(&out->paging_state, start->bytes + 1, start->len - 1);
-    out->state = start->len && start->bytes[0] == OFFSET_END ? SPLIT_DONE : SPLIT_NEW;
     if (out->state == SPLIT_NEW) reader->open_count++;
-    cql_request_init(&out->request, CQL_REQUEST_EXECUTE);
-    out->request.prepared = source->count ? source->count : source->select;
-    out->request.table = reader->table;
-    out->request.done = on_answer;
-    out->request.data = out;
-    out->request.parameters.consistency = source->consistency;
-    out->request.parameters.value_count = source->select->bind_count;
-    out->request.parameters.values = strbuf_str(&out->values);
-    out->request.parameters.skip_metadata = true;
-    out->request.keyspace = reader->keyspace;
-    out->request.has_token = split_token(source, out, &out->request.token);
     return STATUS_OK;
 }
 
@@ -433,7 +573,10 @@ static struct source_reader *new_reader(const struct source *source) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&reader->lock, NULL);
+    reader->board = source->board;
+    pthread_mutex_lock(&reader->board->lock);
+    reader->board->refs++;
+    pthread_mutex_unlock(&reader->board->lock);
     pthread_cond_init(&reader->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     arena_init(&reader->arena, NULL);
@@ -449,7 +592,18 @@ static struct source_reader *new_reader(const struct source *source) {
     reader->page_rows = source->max_page_rows < FIRST_PAGE_ROWS ? source->max_page_rows : FIRST_PAGE_ROWS;
     if (access->nearest) reader->page_rows = (int)access->nearest; /* there is only one page */
     reader->keep_offsets = !source->bounded_only;
-    reader->may_cut = source->bounded_only && access->kind == CASSANDRA_SCAN && access->filtering;
+    reader->consistency = source->consistency;
+    reader->ranges = access->kind == CASSANDRA_SCAN;
+    reader->shares = reader->ranges && source->bounded_only && source->limit < 0;
+    reader->small = reader->shares && !access->index && !source->count;
+    if (source->size_bytes > 0) { /* by the estimates, as if rows were of the size that they have on disk */
+        double share = (double)PIECE_PAGES * (double)source->page_bytes / (double)source->size_bytes;
+        reader->guess = share < 1 ? (uint64_t)(share * 0x1p64) + 1 : UINT64_MAX;
+    }
+    reader->may_cut = reader->ranges && (reader->small || access->filtering || source->groups);
+    reader->groups = source->groups;
+    reader->rows_first = source->groups && !access->filtering;
+    reader->min_page_rows = source->groups ? 1 : MIN_PAGE_ROWS;
     reader->limit = source->limit;
     reader->tail = &reader->head;
     return reader;
@@ -466,9 +620,11 @@ enum status cassandra_reader_open(struct source *source, const struct split *spl
             return status;
         }
     }
-    pthread_mutex_lock(&reader->lock);
+    pthread_mutex_lock(&reader->board->lock);
+    reader->next = reader->board->readers;
+    reader->board->readers = reader;
     pump(reader);
-    pthread_mutex_unlock(&reader->lock);
+    pthread_mutex_unlock(&reader->board->lock);
     *out = reader;
     return STATUS_OK;
 }
@@ -505,9 +661,9 @@ static enum status index_page(const struct source_reader *reader, struct cassand
 enum status cassandra_reader_fetch(struct source_reader *reader, int timeout_ms, struct block **block,
                                    enum fetch_result *result, struct error *err) {
     struct timespec until = deadline(timeout_ms);
-    pthread_mutex_lock(&reader->lock);
+    pthread_mutex_lock(&reader->board->lock);
     while (!reader->head && !reader->failed && !at_end(reader))
-        if (pthread_cond_timedwait(&reader->changed, &reader->lock, &until) != 0) break;
+        if (pthread_cond_timedwait(&reader->changed, &reader->board->lock, &until) != 0) break;
     struct cassandra_page *page = reader->head;
     enum status status = STATUS_OK;
     *result = FETCH_IDLE;
@@ -523,7 +679,7 @@ enum status cassandra_reader_fetch(struct source_reader *reader, int timeout_ms,
     } else if (at_end(reader)) {
         *result = FETCH_END;
     }
-    pthread_mutex_unlock(&reader->lock);
+    pthread_mutex_unlock(&reader->board->lock);
     if (!page) return status;
     status = index_page(reader, page, err);
     if (status != STATUS_OK) {
@@ -536,9 +692,12 @@ enum status cassandra_reader_fetch(struct source_reader *reader, int timeout_ms,
 }
 
 void cassandra_reader_close(struct source_reader *reader) {
-    pthread_mutex_lock(&reader->lock);
+    pthread_mutex_lock(&reader->board->lock);
     reader->closed = true;
+    struct source_reader **at = &reader->board->readers;
+    while (*at != reader) at = &(*at)->next;
+    *at = reader->next;
     bool last = !reader->asking;
-    pthread_mutex_unlock(&reader->lock);
+    pthread_mutex_unlock(&reader->board->lock);
     if (last) free_reader(reader); /* else the last answer does */
 }

@@ -130,6 +130,7 @@ static int64_t source_row_estimate(const struct table *table) {
 }
 
 static void source_close(struct source *source) {
+    cassandra_board_release(source->board);
     cql_prepared_release(source->select);
     cql_prepared_release(source->count);
     cassandra_handle_release(source->target.handle);
@@ -188,6 +189,8 @@ static enum status open_source(const struct table *table, const struct scan_requ
     TRY(plan_access(&source->target, table, request, arena, answers, access, NULL, err));
     source->parallelism = parallelism < 1 ? 1 : parallelism;
     source->bounded_only = request->bounded_only;
+    source->groups = request->groups != NULL;
+    source->board = cassandra_board_new();
     source->max_page_rows = (int)cassandra_setting(table, "scan.page-size");
     source->page_bytes = cassandra_setting(table, "scan.page-bytes");
     source->prefetch_pages = (int)cassandra_setting(table, "scan.prefetch-pages");
@@ -237,9 +240,14 @@ static void even_ranges(int count, struct arena *arena, struct cassandra_ranges 
     for (int i = 0; i < count; i++) cassandra_token_range(i, count, &out->ranges[i].start, &out->ranges[i].end);
 }
 
+static void cut_at_tokens(const struct source *source, struct arena *arena, struct cassandra_ranges *ranges) {
+    int64_t *ends;
+    int *owners, tokens = cql_cluster_ring(cassandra_handle_cluster(source->target.handle), arena, &ends, &owners);
+    cassandra_cut_at_tokens(ranges, ends, owners, tokens, arena);
+}
+
 /* rows_each: of a range, -1 unknown. */
-static void cut_ranges(const struct source *source, struct arena *arena, struct cassandra_ranges *out,
-                       int64_t *rows_each) {
+static void cut_ranges(struct source *source, struct arena *arena, struct cassandra_ranges *out, int64_t *rows_each) {
     *rows_each = -1;
     int fixed = source->wanted_splits;
     if (!fixed && source->access.index) fixed = CASSANDRA_INDEX_SPLITS; /* few rows, wherever they are */
@@ -255,12 +263,9 @@ static void cut_ranges(const struct source *source, struct arena *arena, struct 
     bool few_rows = source->limit >= 0 && source->limit <= source->max_page_rows;
     int least = few_rows ? 1 : CASSANDRA_SPLITS_PER_WORKER * source->parallelism;
     cassandra_cut_ring(&estimates, source->split_size_bytes, least, arena, out);
-    if (!few_rows) {
-        int64_t *ends;
-        int *owners, tokens = cql_cluster_ring(cassandra_handle_cluster(source->target.handle), arena, &ends, &owners);
-        cassandra_cut_at_tokens(out, ends, owners, tokens, arena);
-    }
+    if (!few_rows) cut_at_tokens(source, arena, out);
     cassandra_estimates_sum(&estimates, &size_bytes, &partitions);
+    source->size_bytes = size_bytes;
     if (partitions >= 0 && !source->target.schema->clustering_count) *rows_each = partitions / out->count;
 }
 

@@ -4,8 +4,11 @@
 
 #include "connector/cassandra/cassandra_private.h"
 
+struct cassandra_board;
+
 struct source {
     struct arena arena;
+    struct cassandra_board *board; /* shared by its readers */
     struct cassandra_target target;
     struct cassandra_access access;
     const struct cql_prepared *select;
@@ -20,9 +23,11 @@ struct source {
     int64_t page_bytes;
     int64_t limit; /* of the statement, -1 none */
     bool bounded_only;
+    bool groups; /* rows are groups that the server makes */
     int64_t split_size_bytes;
-    int split_count;   /* after splits */
-    int wanted_splits; /* 0: by size */
+    int64_t size_bytes; /* of the table, by the estimates; after splits; 0 or less: unknown */
+    int split_count;    /* after splits */
+    int wanted_splits;  /* 0: by size */
     int parallelism;
 };
 
@@ -36,6 +41,10 @@ struct cassandra_page {
     struct strbuf start_bytes, end_bytes;
     struct cql_rows rows; /* until fetch has looked at it */
 };
+
+/* Of a source; the readers keep it while they need it. */
+struct cassandra_board *cassandra_board_new(void);
+void cassandra_board_release(struct cassandra_board *board); /* NULL allowed */
 
 /* As in struct source_class (connector/connector.h). */
 enum status cassandra_reader_open(struct source *source, const struct split *splits, const int *indexes,
