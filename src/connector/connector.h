@@ -177,6 +177,9 @@ struct source_class {
      * source discovers. */
     enum status (*splits)(struct source *source, struct arena *arena, struct split **splits, int *split_count,
                           struct error *err);
+    /* A split's id says all there is to know of it, so that a job that goes on reads those of its checkpoint, whatever `splits` would
+     * say now. */
+    bool ids_suffice;
     /* How often to look for splits that have come. 0: never; else the source never ends. NULL: never. */
     int64_t (*discovery_interval_ms)(const struct source *source);
     /* What the splits are together, for showing how far the job is: bytes of files, or shares of a table (progress_in_bytes says

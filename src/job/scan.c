@@ -33,6 +33,18 @@ static void init_split(struct job_scan *scan, int index, char *id, const struct 
     set_position(&scan->splits[index].position, start, 0);
 }
 
+/* The splits that the checkpoint knows of. restore_splits says where they are. */
+static void saved_splits(const struct job_scan *scan, struct arena *arena, struct split **splits, int *split_count) {
+    const struct checkpoint *checkpoint = scan->job->checkpoint;
+    struct split *out = ARENA_ARRAY(arena, struct split, checkpoint->split_count + 1);
+    int count = 0;
+    for (int i = 0; i < checkpoint->split_count; i++)
+        if (checkpoint->splits[i].scan == scan->index)
+            out[count++] = (struct split){checkpoint->splits[i].id, {0, (const uint8_t *)""}, -1};
+    *splits = out;
+    *split_count = count;
+}
+
 enum status job_scan_open(struct job *job, struct job_scan *scan, struct error *err) {
     scan->job = job;
     scan->class = scan->node->scan.connector->source;
@@ -49,6 +61,7 @@ enum status job_scan_open(struct job *job, struct job_scan *scan, struct error *
     struct split *splits;
     int count;
     TRY(scan->class->splits(scan->source, &scan->arena, &splits, &count, err));
+    if (scan->class->ids_suffice && scan->job->checkpoint) saved_splits(scan, &scan->arena, &splits, &count);
     /* What the checkpoint does not know has come since: it begins where such splits do. */
     if (scan->discovery_interval_ms && scan->job->checkpoint)
         TRY(scan->class->splits(scan->source, &scan->arena, &splits, &count, err));

@@ -18,6 +18,7 @@
 #include "connector/cassandra/cassandra.h"
 #include "cql/cql.h"
 #include "fake_cql.h"
+#include "session/session.h"
 
 enum { MAX_NODES = 4 };
 
@@ -485,22 +486,22 @@ static enum status mark_rows(struct decode_output *base, struct chunk *chunk, st
     return STATUS_OK;
 }
 
-static void scans_go_to_their_nodes(void **state) {
-    (void)state;
+/* Batch and streaming: each range is of one node, which is asked for it. */
+static void scan_goes_to_its_nodes(bool bounded, int ranges) {
     struct fixture f;
     open_fixture(&f, false);
     int columns[] = {0, 1};
-    struct scan_request request = {.column_count = 2, .columns = columns, .limit = -1, .bounded_only = true};
+    struct scan_request request = {.column_count = 2, .columns = columns, .limit = -1, .bounded_only = bounded};
     const struct source_class *class = cassandra_connector.source;
     struct source *source;
     struct split *splits;
     struct source_reader *reader;
-    int count, indexes[64];
-    struct offset starts[64];
+    int count, indexes[128];
+    struct offset starts[128];
     assert_int_equal(class->open(&f.table, &request, 1, NULL, &source, &err), STATUS_OK);
     wait_until_connected(&f);
     assert_int_equal(class->splits(source, &f.arena, &splits, &count, &err), STATUS_OK);
-    assert_in_range(count, 7, 7); /* four, cut at three tokens */
+    assert_int_equal(count, ranges);
     for (int i = 0; i < count; i++) {
         indexes[i] = i;
         starts[i] = splits[i].start;
@@ -518,6 +519,125 @@ static void scans_go_to_their_nodes(void **state) {
     class->close(source);
     assert_int_equal(output.rows, 3000);
     close_fixture(&f);
+}
+
+static void scans_go_to_their_nodes(void **state) {
+    (void)state;
+    scan_goes_to_its_nodes(true, 4 + 3);   /* cut at three tokens */
+    scan_goes_to_its_nodes(false, 64 + 2); /* 0 is an end already */
+}
+
+/* ---- A job that goes on ---- */
+
+static enum status on_begin(void *data, const struct schema *schema, bool changelog, bool streaming,
+                            struct error *error) {
+    (void)data, (void)schema, (void)changelog, (void)streaming, (void)error;
+    return STATUS_OK;
+}
+
+static enum status on_rows(void *data, const struct chunk *chunk, const uint8_t *kinds, struct error *error) {
+    (void)kinds, (void)error;
+    for (int c = 0; c < chunk->column_count; c++) ((int64_t *)data)[c] = ((int64_t *)chunk->columns[c].data)[0];
+    return STATUS_OK;
+}
+
+static enum status on_end(void *data, int64_t row_count, struct error *error) {
+    (void)data, (void)row_count, (void)error;
+    return STATUS_OK;
+}
+
+/* From Cassandra's table into one of the embedded store. */
+struct copy {
+    struct session *session;
+    char script[1024], data_dir[64], checkpoint_dir[64];
+    enum job_end end;
+    enum status status;
+    atomic_bool done;
+};
+
+static void *run_copy(void *data) {
+    struct copy *copy = data;
+    struct result_handler handler = {.begin = on_begin, .rows = on_rows, .end = on_end};
+    struct session_options options = {.data_dir = copy->data_dir, .checkpoint_dir = copy->checkpoint_dir};
+    copy->status = session_create(&options, &copy->session, &err);
+    if (copy->status == STATUS_OK)
+        copy->status =
+            session_run_script(copy->session, copy->script, strlen(copy->script), &handler, &copy->end, &err);
+    atomic_store(&copy->done, true);
+    return NULL;
+}
+
+/* Starts it, and stops it when so many requests were made of its nodes; 0: lets it end. */
+static void copy_from(struct nodes *nodes, const char *directory, int stop_at, enum job_end end) {
+    struct copy copy = {.end = JOB_FAILED};
+    snprintf(copy.data_dir, sizeof copy.data_dir, "%s/data", directory);
+    snprintf(copy.checkpoint_dir, sizeof copy.checkpoint_dir, "%s/checkpoints", directory);
+    snprintf(
+        copy.script, sizeof copy.script,
+        "SET 'execution.runtime-mode' = 'streaming'; SET 'parallelism.default' = '1';"
+        "CREATE TABLE IF NOT EXISTS copied (a INT, b STRING, PRIMARY KEY (a) NOT ENFORCED);"
+        "CREATE TEMPORARY TABLE t (a INT, b STRING, PRIMARY KEY (a) NOT ENFORCED) WITH ('connector' = 'cassandra', "
+        "'hosts' = '%s', 'keyspace' = 'ks', 'connections-per-host' = '1');"
+        "INSERT INTO copied SELECT a, b FROM t;",
+        nodes->hosts);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_copy, &copy), 0);
+    for (int asked = 0; stop_at && asked < stop_at && !atomic_load(&copy.done); usleep(1000)) {
+        asked = 0;
+        for (int i = 0; i < nodes->count; i++) asked += fake_cql_requests(nodes->fakes[i]);
+    }
+    if (stop_at) session_cancel(copy.session);
+    pthread_join(thread, NULL);
+    if (copy.status != STATUS_OK) fail_msg("%s", err.message);
+    assert_int_equal(copy.end, end);
+    int64_t answer[2] = {0};
+    if (end == JOB_FINISHED) {
+        static const char query[] =
+            "SET 'execution.runtime-mode' = 'batch'; SELECT COUNT(*), SUM(CAST(a AS BIGINT)) FROM copied;";
+        struct result_handler handler = {.data = answer, .begin = on_begin, .rows = on_rows, .end = on_end};
+        struct arena arena;
+        arena_init(&arena, NULL);
+        for (size_t offset = 0;;) {
+            struct ast_statement *statement = NULL;
+            assert_int_equal(parse_script_next(query, sizeof query - 1, &offset, &arena, &statement, &err), STATUS_OK);
+            if (!statement) break;
+            if (session_execute(copy.session, statement, query, sizeof query - 1, &handler, &err) != STATUS_OK)
+                fail_msg("%s", err.message);
+        }
+        arena_destroy(&arena);
+        assert_int_equal(answer[0], 3000);
+        assert_int_equal(answer[1], 3000 * 2999 / 2);
+    }
+    session_destroy(copy.session);
+}
+
+/* A streaming job is stopped; when it goes on, the nodes have other tokens. The ranges are those of the checkpoint all the same, and what was
+ * read is not read again. */
+static void a_job_goes_on_with_another_ring(void **state) {
+    (void)state;
+    char directory[] = "/tmp/millrace-ring.XXXXXX", command[64];
+    assert_non_null(mkdtemp(directory));
+    static const char *const others[] = {"-8000000000000000000", "1000000000000000000", "4000000000000000000, 77"};
+    int asked = 0;
+    for (int run = 0; run < 2; run++) {
+        struct fake_options options[3];
+        struct nodes nodes;
+        for (int i = 0; i < 3; i++)
+            options[i] = (struct fake_options){.tokens = true,
+                                               .rows = 3000,
+                                               .page_rows = 100,
+                                               .fault = run ? FAKE_NONE : FAKE_LATE,
+                                               .late_ms = 30,
+                                               .tokens_own = run ? others[i] : NULL};
+        start(&nodes, 3, options);
+        copy_from(&nodes, directory, run ? 0 : 30, run ? JOB_FINISHED : JOB_STOPPED);
+        asked = 0;
+        for (int i = 0; i < 3; i++) asked += fake_cql_requests(nodes.fakes[i]);
+        stop(&nodes);
+    }
+    assert_in_range(asked, 1, 64 + 2 - 15); /* a range has one page */
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    assert_int_equal(system(command), 0);
 }
 
 /* ---- Nodes come and go ---- */
@@ -888,6 +1008,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(lookups_go_to_their_nodes),
         cmocka_unit_test(deletes_go_to_their_nodes),
         cmocka_unit_test(scans_go_to_their_nodes),
+        cmocka_unit_test(a_job_goes_on_with_another_ring),
         cmocka_unit_test(a_node_goes_down_and_comes_back),
         cmocka_unit_test(nodes_are_added_and_removed),
         cmocka_unit_test(the_control_connection_moves),

@@ -13,7 +13,7 @@
 enum {
     CASSANDRA_MAX_POINTS = 2500,  /* keys that IN lists may multiply to; more is a full scan */
     CASSANDRA_MAX_IN = 500,       /* values in an IN list on a clustering column; more are not pushed down */
-    CASSANDRA_STREAM_SPLITS = 64, /* token ranges of a scan in a streaming job: the same after every restart */
+    CASSANDRA_STREAM_SPLITS = 64, /* token ranges of a streaming scan, before they are cut at the ring's tokens */
     CASSANDRA_MAX_SPLITS = 16384,
     CASSANDRA_SPLITS_PER_WORKER = 4,    /* token ranges at least, in batch */
     CASSANDRA_RING_TOKENS = 256,        /* a ring of no more is always cut at its tokens */

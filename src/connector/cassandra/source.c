@@ -44,7 +44,7 @@ static void explain_splits(const struct table *table, const struct scan_request 
     else if (access->index)
         strbuf_printf(out, "; %d token ranges", CASSANDRA_INDEX_SPLITS);
     else if (!request->bounded_only)
-        strbuf_printf(out, "; %d token ranges", CASSANDRA_STREAM_SPLITS);
+        strbuf_printf(out, "; %d token ranges", CASSANDRA_STREAM_SPLITS); /* checkpoints hold a hash of this text */
     else
         strbuf_printf(out, "; token ranges of %lld MB", (long long)cassandra_setting(table, "scan.split-size") >> 20);
 }
@@ -251,10 +251,12 @@ static void cut_ranges(struct source *source, struct arena *arena, struct cassan
     *rows_each = -1;
     int fixed = source->wanted_splits;
     if (!fixed && source->access.index) fixed = CASSANDRA_INDEX_SPLITS; /* few rows, wherever they are */
-    /* a restart must find the same ranges, whatever the table has become */
-    if (!fixed && !source->bounded_only) fixed = CASSANDRA_STREAM_SPLITS;
+    /* streaming: no more than the checkpoints shall hold, whatever the table's size */
+    bool at_tokens = !fixed && !source->bounded_only;
+    if (at_tokens) fixed = CASSANDRA_STREAM_SPLITS;
     if (fixed) {
         even_ranges(fixed, arena, out);
+        if (at_tokens) cut_at_tokens(source, arena, out);
         return;
     }
     struct cassandra_estimates estimates;
@@ -370,6 +372,7 @@ const struct source_class cassandra_source_class = {
     .row_estimate = source_row_estimate,
     .open = source_open,
     .splits = source_splits,
+    .ids_suffice = true,
     .progress_total = progress_total,
     .reader_count = source_reader_count,
     .reader_open = cassandra_reader_open,
