@@ -50,6 +50,8 @@ enum option_id {
     OPT_MAX_RECORDS,
     OPT_COMPRESSION,
     OPT_AT_SERVER,
+    OPT_BY_RANGE,
+    OPT_BY_PARTITION,
     OPT_QUIET,
     OPT_COUNT
 };
@@ -74,7 +76,7 @@ static const struct option {
     [OPT_EXECUTE] = {'e', "execute", "SQL", FOR_SQL, "run these statements; may be repeated, also mixed with -f", 0},
     [OPT_FILE] = {'f', "file", "FILE", FOR_SQL, "run the statements of a file (- is standard input)", 0},
     [OPT_INIT] = {'i', "init", "FILE", FOR_ALL, "run this file first; may be repeated", 0},
-    [OPT_FORMAT] = {0, "format", "FORMAT", FOR_SQL,
+    [OPT_FORMAT] = {0, "format", "FORMAT", FOR_SQL | FOR_COUNT,
                     "table, csv, tsv, json, jsonl, markdown or vertical; default: table in a terminal, else csv", 0},
     [OPT_DATA] = {0, "data", "DIR", FOR_ALL,
                   "keep the embedded store in this directory; default: in memory, gone at the end", 0},
@@ -152,6 +154,11 @@ static const struct option {
     [OPT_AT_SERVER] = {0, "at-server", NULL, FOR_COUNT,
                        "let Cassandra count each token range instead of sending a value per row",
                        FIELD(transfer.at_server)},
+    [OPT_BY_RANGE] = {0, "by-range", NULL, FOR_COUNT,
+                      "the rows of every token range that a scan reads: start, end, rows", FIELD(transfer.by_range)},
+    [OPT_BY_PARTITION] = {0, "by-partition", "N", FOR_COUNT,
+                          "the N largest partitions: their keys and how many rows they have",
+                          FIELD(transfer.by_partition)},
     [OPT_QUIET] = {0, "quiet", NULL, FOR_TRANSFER, "no progress and no summary, only errors", FIELD(no_progress)},
 #undef FIELD
 };

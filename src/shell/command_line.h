@@ -29,8 +29,8 @@ struct transfer_args {
     const char *hosts, *user, *password;
     const char *format, *delimiter, *null_text, *columns, *map, *skip, *limit;
     const char *ttl, *timestamp, *consistency, *rate, *max_errors, *bad, *checkpoint;
-    const char *query, *where, *max_records, *compression;
-    bool header, no_header, ignore_extra, ignore_null, dry_run, resume, at_server;
+    const char *query, *where, *max_records, *compression, *by_partition;
+    bool header, no_header, ignore_extra, ignore_null, dry_run, resume, at_server, by_range;
 };
 
 struct command_line {

@@ -58,7 +58,9 @@ const char transfer_count_help[] =
     "Prints how many rows a table has: exactly, counted range by range, so that nothing times out.\n"
     "\n"
     "  millrace count shop.users --host 10.0.0.5\n"
-    "  millrace count shop.users --host 10.0.0.5 --where \"country = 'de'\"\n";
+    "  millrace count shop.users --host 10.0.0.5 --where \"country = 'de'\"\n"
+    "  millrace count shop.users --host 10.0.0.5 --by-range --format json\n"
+    "  millrace count shop.events --host 10.0.0.5 --by-partition 10 --at-server\n";
 
 const char transfer_count_notes[] = EXIT_STATUS
     "\n"

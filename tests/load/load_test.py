@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """load_test.py MILLRACE [NAME...]: millrace load, unload and count over the embedded store. What files hold is written and read by
 Python's own csv, json and gzip. Prints TAP."""
+import collections
 import csv
 import gzip
 import io
@@ -378,6 +379,27 @@ def counts(tmp):
     equal(transfer(tmp, "count", "t", "--where", "v < 10 AND name <> 'n3'")[0], "9\n")
     contains(transfer(tmp, "count", status=2)[1], "wants one table")
     contains(transfer(tmp, "count", "x", status=1)[1], 'there is no table "x"')
+
+
+@test
+def counts_by_partition(tmp):
+    run(tmp, "sql", "--data", "db", "-e", "CREATE TABLE t (a INT, b STRING, c INT, v INT, PRIMARY KEY (a, b, c) NOT ENFORCED) "
+        "WITH ('partition-keys' = 'a, b')")
+    rows = [(a, b, c) for a in range(5) for b in "xy" for c in range(10 - 2 * a + (b == "y"))] + [(3, "x", c) for c in range(100, 108)]
+    load(tmp, write(tmp, "a.csv", "a,b,c,v\n" + "".join(f"{a},{b},{c},{c % 3}\n" for a, b, c in rows)), "INTO", "t")
+    sizes = collections.Counter((a, b) for a, b, _ in rows)
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    for n in (1, 4, 100):
+        equal(transfer(tmp, "count", "t", "--by-partition", str(n))[0],
+              "a,b,rows\n" + "".join(f"{a},{b},{count}\n" for (a, b), count in ordered[:n]))
+    few = collections.Counter((a, b) for a, b, c in rows if c % 3 == 1)
+    (a, b), count = sorted(few.items(), key=lambda item: (-item[1], item[0]))[0]
+    equal(transfer(tmp, "count", "t", "--by-partition", "1", "--where", "v = 1", "--format", "jsonl")[0], f'{{"a":{a},"b":"{b}","rows":{count}}}\n')
+    contains(transfer(tmp, "count", "t", "--by-partition", "0", status=2)[1], "--by-partition")
+    contains(transfer(tmp, "count", "t", "--by-partition", "many", status=2)[1], "--by-partition")
+    contains(transfer(tmp, "count", "t", "--by-range", status=2)[1], "has no token ranges")
+    contains(transfer(tmp, "count", "t", "--by-range", "--by-partition", "3", status=2)[1], "does not go with")
+    contains(transfer(tmp, "count", "t", "--format", "json", status=2)[1], "--format is for")
 
 
 def main():

@@ -249,6 +249,39 @@ def settings(session):
 
 # ---- Killed and started again ----------------------------------------------------------------------------------------
 
+def counts(session):
+    """By token range and by partition, beside the rows that the driver reads and the tokens that the server tells."""
+    session.execute("CREATE TABLE counted (a int, b text, c int, v int, PRIMARY KEY ((a, b), c))")
+    insert = session.prepare("INSERT INTO counted (a, b, c, v) VALUES (?, ?, ?, ?)")
+    for a in range(60):
+        for b in ("x", "it's", "é,\""):
+            for c in range(1 + a * len(b) % 7):
+                session.execute(insert, (a, b, c, c % 2))
+    rows = list(session.execute("SELECT token(a, b), a, b, v FROM counted"))
+    for options in ([], ["--at-server"], ["-o", "scan.splits=7"], ["-D", "parallelism.default=1"]):
+        out = run("count", f"{KEYSPACE}.counted", "--by-range", "--format", "csv", *options)[0]
+        header, *ranges = csv.reader(out.splitlines())
+        equal("header", header, ["start", "end", "rows"])
+        ranges = [tuple(map(int, r)) for r in ranges]
+        equal("ends", (ranges[0][0], ranges[-1][1]), (-2**63, 2**63 - 1))
+        check(all(a[1] == b[0] for a, b in zip(ranges, ranges[1:])), "gaps", ranges)
+        equal(f"rows by range {options}", [r[2] for r in ranges], [sum(start < row[0] <= end for row in rows) for start, end, _ in ranges])
+        if "-o" in options:
+            equal("ranges", len(ranges), 7)
+    lines = run("count", f"{KEYSPACE}.counted", "--by-range", "--format", "jsonl")[0].splitlines()
+    equal("as json", sum(json.loads(line)["rows"] for line in lines), len(rows))
+    sizes = {}
+    for _, a, b, _ in rows:
+        sizes[a, b] = sizes.get((a, b), 0) + 1
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0][0], item[0][1].encode()))
+    for options in ([], ["--at-server"]):
+        for n in (1, 10, 1000):
+            out = run("count", f"{KEYSPACE}.counted", "--by-partition", str(n), *options)[0]
+            equal(f"by partition {options}", list(csv.reader(out.splitlines()))[1:], [[str(a), b, str(size)] for (a, b), size in ordered[:n]])
+    _, err = run("count", f"{KEYSPACE}.counted", "--by-range", "--where", "a = 1", status=2)
+    check("does not go with --where" in err, err)
+
+
 def kills(session):
     session.execute("CREATE TABLE big (id bigint PRIMARY KEY, a text, b double)")
     count, bad = int(os.environ.get("MILLRACE_TEST_KILL_ROWS", "120000")), 0
@@ -289,7 +322,7 @@ def main():
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)
-    for test in (every_type, bad_rows, wrong_usage, settings, kills):
+    for test in (every_type, bad_rows, wrong_usage, settings, counts, kills):
         if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
             continue
         start = time.monotonic()
