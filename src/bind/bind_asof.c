@@ -81,6 +81,7 @@ static struct expr *to_right(struct expr *expr, void *data) {
         copy->kind = EXPR_OUTER;
         copy->outer.index = expr->column.index;
         copy->outer.level = 1;
+        copy->outer.is_call = false;
     }
     return copy;
 }

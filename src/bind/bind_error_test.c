@@ -170,10 +170,22 @@ static const struct test_case aggregates_cases[] = {
                                         "detail: expected one of: an expression, TABLE, DEFAULT\n"},
     {"SELECT a FROM t GROUP BY 2", "INVALID_QUERY: GROUP BY position 2 is not in the select list of 1 column\n"
                                    "at: 2\n"},
-    {"SELECT a FROM t GROUP BY a HAVING EXISTS (SELECT 1 FROM t AS u WHERE u.b = MAX(t.b))",
+    {"SELECT a FROM t GROUP BY a HAVING EXISTS (SELECT 1 FROM t AS u WHERE u.b = MAX(t.b + u.a))",
      "INVALID_QUERY: aggregate function MAX is not allowed in WHERE\n"
+     "at: MAX(t.b + u.a)\n"
+     "hint: filter groups with HAVING\n"},
+    {"SELECT a FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.b = MAX(t.b))",
+     "INVALID_QUERY: aggregate function MAX reads columns of a query around only, and there it stands in WHERE\n"
      "at: MAX(t.b)\n"
-     "hint: filter groups with HAVING; an aggregate of the query around gets a name in a derived table first\n"},
+     "hint: such an aggregate is computed by the query around, in SELECT, HAVING, QUALIFY or ORDER BY\n"},
+    {"SELECT * FROM t, LATERAL (SELECT MAX(t.b) AS m FROM u) AS x",
+     "INVALID_QUERY: aggregate function MAX reads columns of a query around only, and there it stands in FROM\n"
+     "at: MAX(t.b)\n"
+     "hint: such an aggregate is computed by the query around, in SELECT, HAVING, QUALIFY or ORDER BY\n"},
+    {"SELECT b, (SELECT SUM(t.a) FROM u) FROM t",
+     "INVALID_QUERY: column 'b' must appear in GROUP BY or inside an aggregate function\n"
+     "at: b\n"
+     "hint: the query has an aggregate function or HAVING, and no GROUP BY\n"},
     {"SELECT a, t.* FROM t GROUP BY 2", "INVALID_QUERY: GROUP BY positions do not count the columns of *\n"
                                         "at: 2\n"
                                         "hint: name the column\n"},

@@ -594,19 +594,48 @@ static struct expr *output_column(struct aggregation *aggregation, const struct 
     return expr;
 }
 
-/* Inside subqueries: references to the aggregate's input become references to its keys. */
+static int call_position(const struct aggregation *aggregation, const struct expr *expr) {
+    for (int i = 0; i < aggregation->call_count; i++) {
+        if (same_expr(aggregation->calls[i], expr)) return aggregation->select->key_count + i;
+    }
+    return -1;
+}
+
+/* The aggregate's column for a column of its input, or for an aggregate that stands in a subquery; -1 none. */
+static int outer_position(const struct aggregation *aggregation, const struct expr *outer) {
+    const struct select *select = aggregation->select;
+    if (outer->outer.is_call)
+        return call_position(aggregation, select->outer_calls[outer->outer.index - OUTER_CALL_POSITION]);
+    for (int i = 0; i < select->key_count; i++) {
+        const struct expr *key = select->keys[i];
+        if (key->kind == EXPR_COLUMN && key->column.index == outer->outer.index) return i;
+    }
+    return -1;
+}
+
+/* Inside subqueries: references to the aggregate's input become references to its keys and calls. */
 static enum status place_outer(struct aggregation *aggregation, struct expr *expr, int depth, struct expr **out,
                                struct error *err) {
     if (expr->kind != EXPR_OUTER || expr->outer.level != depth) return STATUS_OK;
-    for (int i = 0; i < aggregation->select->key_count; i++) {
-        const struct expr *key = aggregation->select->keys[i];
-        if (key->kind != EXPR_COLUMN || key->column.index != expr->outer.index) continue;
-        *out = arena_memdup(aggregation->b->arena, expr, sizeof *expr);
-        (*out)->outer.index = i;
-        (*out)->type = aggregation->rel->schema.types[i];
-        return STATUS_OK;
-    }
-    return not_grouped(aggregation, expr, expr->outer.index, err);
+    int position = outer_position(aggregation, expr);
+    if (position < 0) return not_grouped(aggregation, expr, expr->outer.index, err);
+    *out = arena_memdup(aggregation->b->arena, expr, sizeof *expr);
+    (*out)->outer.index = position;
+    (*out)->type = aggregation->rel->schema.types[position];
+    return STATUS_OK;
+}
+
+static enum status find_outer_call(void *data, struct expr *expr, int depth, struct expr **out, struct error *err) {
+    (void)out, (void)err;
+    if (expr->kind == EXPR_OUTER && expr->outer.level == depth && expr->outer.is_call) *(bool *)data = true;
+    return STATUS_OK;
+}
+
+bool has_outer_call(struct binder *b, struct expr *expr) {
+    bool found = false;
+    enum status status = rewrite_expr(b, expr, 0, find_outer_call, &found, &expr, NULL);
+    (void)status; /* find_outer_call never fails */
+    return found;
 }
 
 static enum status place_aggregate(void *data, struct expr *expr, int depth, struct expr **out, struct error *err) {
@@ -620,12 +649,10 @@ static enum status place_aggregate(void *data, struct expr *expr, int depth, str
         *out = output_column(aggregation, expr, key);
         return STATUS_OK;
     }
-    if (expr->kind == EXPR_AGGREGATE) {
-        for (int i = 0; i < aggregation->call_count; i++) {
-            if (!same_expr(aggregation->calls[i], expr)) continue;
-            *out = output_column(aggregation, expr, key_count + i);
-            return STATUS_OK;
-        }
+    int position = expr->kind == EXPR_AGGREGATE ? call_position(aggregation, expr) : -1;
+    if (position >= 0) {
+        *out = output_column(aggregation, expr, position);
+        return STATUS_OK;
     }
     if (expr->kind != EXPR_COLUMN) return STATUS_OK;
     if (expr->column.index == GROUPING_ID_POSITION) {
@@ -668,6 +695,7 @@ enum status build_aggregate(struct binder *b, struct select *select, struct rel 
     for (int i = 0; i < count; i++) {
         if (*exprs[i]) collect_aggregates(&aggregation, *exprs[i]);
     }
+    for (int i = 0; i < select->outer_call_count; i++) collect_aggregates(&aggregation, select->outer_calls[i]);
     if (select->key_count == 0 && aggregation.call_count == 0) TRY(count_rows(&aggregation, err));
     int *key_inputs = ARENA_ARRAY(b->arena, int, select->key_count);
     for (int i = 0; i < select->key_count; i++) key_inputs[i] = add_input(&aggregation, select->keys[i]);

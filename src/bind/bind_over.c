@@ -1,4 +1,6 @@
 /* Aggregate calls and OVER calls: from syntax to EXPR_AGGREGATE and EXPR_WINDOW, and from those to REL_OVER nodes. */
+#include <limits.h>
+
 #include "bind/bind_private.h"
 
 /* While a SELECT is bound, an EXPR_WINDOW's args are the function's arguments, then the partition keys, then the order
@@ -114,19 +116,65 @@ static enum status order_values(const struct context *ctx, const struct ast_func
     return STATUS_OK;
 }
 
-enum status bind_aggregate(const struct context *ctx, const struct ast_function *function, const char *name,
-                           struct expr **out, struct error *err) {
+/* ---- whose aggregate a call is ---- */
+
+enum { NO_LEVEL = INT_MAX };
+
+/* Of the levels that an expression's columns are of, counted from where it stands, the nearest. */
+static enum status find_level(void *data, struct expr *expr, int depth, struct expr **out, struct error *err) {
+    (void)out, (void)err;
+    int *level = data, found = NO_LEVEL;
+    if (expr->kind == EXPR_COLUMN && depth == 0) found = 0;
+    if (expr->kind == EXPR_OUTER && expr->outer.level >= depth) found = expr->outer.level - depth;
+    if (found < *level) *level = found;
+    return STATUS_OK;
+}
+
+/* How many queries further out an aggregate belongs: to the nearest one that a column of it is of, its own when it has none. */
+static int aggregate_level(struct binder *b, const struct expr *call) {
+    int level = NO_LEVEL;
+    struct expr *same = (struct expr *)call;
+    enum status status = rewrite_expr(b, same, 0, find_level, &level, &same, NULL);
+    (void)status; /* find_level never fails */
+    return level == NO_LEVEL ? 0 : level;
+}
+
+static enum status not_allowed(const struct context *ctx, const struct context *around, const char *name,
+                               const struct ast_node *node, struct error *err) {
+    bool own = ctx == around;
+    const char *clause = around ? around->clause : "FROM";
+    enum status status =
+        bind_error(ctx->b, err, STATUS_INVALID_QUERY, node,
+                   own ? "aggregate function %s is not allowed in %s"
+                       : "aggregate function %s reads columns of a query around only, and there it stands in %s",
+                   name, clause);
+    if (own && strcmp(clause, "WHERE") == 0) error_hint(err, "filter groups with HAVING");
+    if (!own)
+        error_hint(err, "such an aggregate is computed by the query around, in SELECT, HAVING, QUALIFY or ORDER BY");
+    return status;
+}
+
+/* A call that the query `level` levels further out computes, as the query inside sees it. */
+static struct expr *outer_call(const struct context *ctx, const struct context *around, int level, struct expr *call) {
+    struct select *select = around->select;
+    int i = 0;
+    while (i < select->outer_call_count && !same_expr(select->outer_calls[i], call)) i++;
+    if (i == select->outer_call_count) {
+        ARENA_RESERVE(ctx->b->arena, select->outer_calls, select->outer_call_capacity, i + 1);
+        select->outer_calls[select->outer_call_count++] = call;
+    }
+    struct expr *expr = ARENA_NEW(ctx->b->arena, struct expr);
+    *expr = (struct expr){.kind = EXPR_OUTER, .type = call->type, .offset = -1};
+    expr->outer.level = level;
+    expr->outer.index = OUTER_CALL_POSITION + i;
+    expr->outer.is_call = true;
+    return expr;
+}
+
+static enum status bind_own_aggregate(const struct context *ctx, const struct ast_function *function, const char *name,
+                                      struct expr **out, struct error *err) {
     struct binder *b = ctx->b;
     const struct ast_node *node = &function->node;
-    if (!ctx->aggregates || !ctx->select) {
-        enum status status = bind_error(b, err, STATUS_INVALID_QUERY, node,
-                                        "aggregate function %s is not allowed in %s", name, ctx->clause);
-        bool inside = ctx->scope && ctx->scope->parent;
-        if (strcmp(ctx->clause, "WHERE") == 0)
-            error_hint(err, "filter groups with HAVING%s",
-                       inside ? "; an aggregate of the query around gets a name in a derived table first" : "");
-        return status;
-    }
     if (function->null_treatment != AST_NULLS_DEFAULT) {
         return not_supported(b, err, node, "IGNORE/RESPECT NULLS of an aggregate function without OVER");
     }
@@ -148,7 +196,7 @@ enum status bind_aggregate(const struct context *ctx, const struct ast_function 
     inner.clause = arena_printf(b->arena, "the ORDER BY of %s", name);
     TRY(order_values(&inner, function, &aggregate, &args, err));
     const struct select *select = ctx->select;
-    if (!select->ast->grouped || select->ast->group_by_all || select->key_count == 0 || select->set_count ||
+    if (!select || !select->ast->grouped || select->ast->group_by_all || select->key_count == 0 || select->set_count ||
         function->filter) {
         aggregate = may_be_empty(b, aggregate);
     }
@@ -160,8 +208,23 @@ enum status bind_aggregate(const struct context *ctx, const struct ast_function 
                           .args = args};
     expr->aggregate.function = aggregate;
     expr->aggregate.filter = condition;
-    ctx->select->aggregated = true;
     *out = expr;
+    return STATUS_OK;
+}
+
+enum status bind_aggregate(const struct context *ctx, const struct ast_function *function, const char *name,
+                           struct expr **out, struct error *err) {
+    TRY(bind_own_aggregate(ctx, function, name, out, err));
+    int level = aggregate_level(ctx->b, *out);
+    struct scope *scope = ctx->scope;
+    for (int i = 0; i < level; i++) scope = scope->parent;
+    const struct context *around = level ? scope->context : ctx;
+    if (!around || !around->aggregates || !around->select) return not_allowed(ctx, around, name, &function->node, err);
+    around->select->aggregated = true;
+    if (!level) return STATUS_OK;
+    struct expr *call;
+    TRY(bind_own_aggregate(around, function, name, &call, err)); /* over the columns of that query */
+    *out = outer_call(ctx, around, level, expr_at(ctx->b, call, &function->node));
     return STATUS_OK;
 }
 

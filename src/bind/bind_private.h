@@ -25,6 +25,7 @@ enum {
     } while (0)
 
 struct scope;
+struct context;
 
 /* A name of a WITH clause. It is bound anew for every use. */
 struct cte {
@@ -102,6 +103,8 @@ struct scope {
     int column_count;
     struct scope_column *columns;
     bool outer_used; /* a query further in refers to a column of this scope */
+    /* The expression over this scope whose query is being bound: where aggregates go that only read this scope's columns. NULL none. */
+    const struct context *context;
 };
 
 /* How many queries enclose an expression of this scope. */
@@ -243,6 +246,9 @@ struct select {
     uint64_t *sets; /* over keys */
     int set_count, set_capacity;
     bool aggregated; /* GROUP BY, HAVING or an aggregate function */
+    /* EXPR_AGGREGATE that stand in queries inside this one's expressions; there they are OUTER_CALL_POSITION + i. */
+    struct expr **outer_calls;
+    int outer_call_count, outer_call_capacity;
     struct group_window *group_windows;
 };
 
@@ -252,8 +258,8 @@ struct query_result {
     const char *const *raw_names;
 };
 
-/* Position that stands for the grouping id until the aggregate is built. */
-enum { GROUPING_ID_POSITION = REL_MAX_COLUMNS + 1 };
+/* Positions that stand for the grouping id, and inside queries for an aggregate of the query around, until the aggregate is built. */
+enum { GROUPING_ID_POSITION = REL_MAX_COLUMNS + 1, OUTER_CALL_POSITION = REL_MAX_COLUMNS + 2 };
 
 /* An order item over a query's output: the column, and how. */
 struct sort_key sort_key_of(const struct ast_order_item *item, int column);
@@ -300,6 +306,9 @@ enum status build_aggregate(struct binder *b, struct select *select, struct rel 
 enum status build_windows(struct binder *b, const struct ast_node *node, struct rel **rel, struct expr ***exprs,
                           int count, struct error *err);
 bool expr_has_kind(const struct expr *expr, enum expr_kind kind); /* subqueries are not entered */
+
+/* Does a query inside the expression compute with an aggregate of this SELECT? */
+bool has_outer_call(struct binder *b, struct expr *expr);
 
 /* rel with these expressions in front or behind; folds constants. */
 struct rel *project(struct binder *b, struct rel *rel, int count, struct expr **exprs, const char **names);

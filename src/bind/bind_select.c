@@ -136,6 +136,7 @@ static void group_by_items(struct binder *b, struct select *select) {
     for (int i = 0; i < select->item_count; i++) {
         struct expr *expr = select->items[i].expr;
         if (expr_has_kind(expr, EXPR_AGGREGATE) || expr_has_kind(expr, EXPR_WINDOW) || expr_is_constant(expr)) continue;
+        if (has_outer_call(b, expr)) continue;
         bool known = false;
         for (int k = 0; k < select->key_count && !known; k++) known = same_expr(select->keys[k], expr);
         if (known) continue;

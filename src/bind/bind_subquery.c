@@ -22,9 +22,12 @@ static enum status bind_inner_query(const struct context *ctx, const struct ast_
     /* Even an expression without columns (VALUES, a constant) is a level of its own. */
     struct scope *parent = ctx->scope ? ctx->scope : ARENA_NEW(b->arena, struct scope);
     struct query_result result;
+    const struct context *around = parent->context;
+    parent->context = ctx;
     b->subquery_depth++;
     enum status status = bind_query_body(b, query, parent, &result, err);
     b->subquery_depth--;
+    parent->context = around;
     if (status != STATUS_OK) return status;
     *out = result.rel;
     return STATUS_OK;

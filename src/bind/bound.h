@@ -250,6 +250,9 @@ struct rel *rel_with_inputs(struct arena *arena, const struct rel *rel, struct r
 /* Nodes on the longest path; what has more than REL_MAX_DEPTH is refused by the binder. Subqueries inside expressions count. */
 int rel_depth(const struct rel *rel);
 
+/* The expressions of a node (not of its inputs), one after the other; false when there is no i-th. */
+bool rel_expr_at(const struct rel *rel, int i, const struct expr **out);
+
 /* Is the join an interval join (an upper and a lower bound, or equality, between time attributes of both sides) or a
  * window join (window_start and window_end of both sides are equal)? Such joins keep time and window attributes. */
 bool join_is_interval(const struct rel *left, const struct rel *right, const struct expr *condition);

@@ -476,8 +476,7 @@ static int expr_rel_depth(const struct expr *expr) {
     return depth;
 }
 
-/* The expressions of a node (not of its inputs), one after the other; false when there is no i-th. */
-static bool rel_expr_at(const struct rel *rel, int i, const struct expr **out) {
+bool rel_expr_at(const struct rel *rel, int i, const struct expr **out) {
     *out = NULL;
     switch (rel->kind) {
     case REL_VALUES:

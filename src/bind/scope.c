@@ -333,6 +333,7 @@ static struct expr *to_outer(struct binder *b, const struct expr *expr, int leve
         outer->kind = EXPR_OUTER;
         outer->outer.level = level;
         outer->outer.index = expr->column.index;
+        outer->outer.is_call = false;
         return outer;
     }
     outer->args = ARENA_ARRAY(b->arena, struct expr *, expr->arg_count);

@@ -39,8 +39,9 @@ struct expr {
             int index;
         } column; /* EXPR_COLUMN */
         struct {
-            int level, index;
-        } outer;                               /* EXPR_OUTER: level 1 = the directly enclosing query */
+            int level, index;                  /* level 1 = the directly enclosing query */
+            bool is_call;                      /* the column is an aggregate of that query that was written here */
+        } outer;                               /* EXPR_OUTER */
         struct value constant;                 /* EXPR_CONST */
         const struct bound_function *function; /* EXPR_CALL */
         struct {

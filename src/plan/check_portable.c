@@ -1,5 +1,5 @@
 /* The rules of bind/portable.def that need to know what a query means (millrace.portable). They look at the bound tree, as it was
- * written, and say what Flink 2.3 would refuse in its streaming mode. */
+ * written, and say what Flink 2.3 would refuse, most of it in its streaming mode. */
 #include "bind/portable.h"
 #include "plan/plan_private.h"
 
@@ -49,8 +49,27 @@ static enum status check_tree(const struct rel *rel, struct error *err) {
     return STATUS_OK;
 }
 
+static enum status check_aggregates(const struct rel *rel, struct error *err);
+
+static enum status check_expr(const struct expr *expr, struct error *err) {
+    if (expr->kind == EXPR_OUTER && expr->outer.is_call)
+        return portable_error(PORTABLE_OUTER_AGGREGATE, NULL, expr->offset, expr->length, err);
+    if (expr->kind == EXPR_SUBQUERY) TRY(check_aggregates(expr->subquery.rel, err));
+    for (int i = 0; i < expr->arg_count; i++) TRY(check_expr(expr->args[i], err));
+    return STATUS_OK;
+}
+
+static enum status check_aggregates(const struct rel *rel, struct error *err) {
+    const struct expr *expr;
+    for (int i = 0; rel_expr_at(rel, i, &expr); i++) TRY(check_expr(expr, err));
+    for (int i = 0; i < rel->input_count; i++) TRY(check_aggregates(rel->inputs[i], err));
+    return STATUS_OK;
+}
+
 enum status plani_check_portable(const struct rel *rel, const struct plan_options *options, struct error *err) {
-    if (!options->portable || !options->portable_streaming) return STATUS_OK;
+    if (!options->portable) return STATUS_OK;
+    TRY(check_aggregates(rel, err));
+    if (!options->portable_streaming) return STATUS_OK;
     const struct rel *top = rel;
     while (top->kind == REL_PROJECT) top = top->inputs[0];
     if (top->kind == REL_SORT && top->sort.key_count && top->sort.limit < 0) {

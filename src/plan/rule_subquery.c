@@ -133,6 +133,7 @@ static struct expr *to_outer_visit(struct expr *expr, void *data) {
         copy->kind = EXPR_OUTER;
         copy->outer.level = 1;
         copy->outer.index = expr->column.index;
+        copy->outer.is_call = false;
     }
     return copy;
 }
