@@ -120,6 +120,12 @@ static const struct test_case types_cases[] = {
      "at: (SELECT 1, 2, 3)\n"},
     {"SELECT * FROM UNNEST(1) AS x (n)", "TYPE_MISMATCH: UNNEST takes an ARRAY, MAP or MULTISET, not INT\n"
                                          "at: 1\n"},
+    {"SELECT * FROM UNNEST(ARRAY[1], 'a') AS x (n, m)",
+     "TYPE_MISMATCH: UNNEST takes an ARRAY, MAP or MULTISET, not CHAR(1)\n"
+     "at: 'a'\n"},
+    {"SELECT * FROM UNNEST(ARRAY[1], ARRAY['a']) AS x (n)",
+     "INVALID_QUERY: alias 'x' names 1 columns, the table has 2\n"
+     "at: x\n"},
     {"SELECT (a, b) IN ((1, 2), 3) FROM t", "TYPE_MISMATCH: rows of 2 and 1 values cannot be compared\n"
                                             "at: 3\n"},
     {"SELECT (a, b) OVERLAPS (a, b, b) FROM t", "TYPE_MISMATCH: OVERLAPS needs periods: (start, end) on both sides\n"
@@ -437,10 +443,6 @@ static const struct test_case queries_cases[] = {
 };
 
 static const struct test_case not_supported_cases[] = {
-    {"SELECT * FROM clicks CROSS JOIN UNNEST(ARRAY[1, 2], ARRAY[3]) AS x (n)",
-     "NOT_SUPPORTED: UNNEST of several collections at once is not supported\n"
-     "at: UNNEST(ARRAY[1, 2], ARRAY[3]) AS x (n)\n"
-     "hint: join one UNNEST ... WITH ORDINALITY for each, on equal ordinals\n"},
     {"SELECT a FROM t WHERE a = ?", "NOT_SUPPORTED: a parameter (?) outside of a prepared statement is not supported\n"
                                     "at: ?\n"},
     {"SELECT 1 MEMBER OF MULTISET[1, 2]", "NOT_SUPPORTED: MEMBER OF is not supported\n"

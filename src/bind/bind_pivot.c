@@ -269,7 +269,7 @@ enum status bind_unpivot(struct binder *b, const struct ast_unpivot *ast, struct
     TRY(call(&ctx, "ARRAY", elements, count, node, &exprs[kept], err));
     names[kept] = "$unpivot";
     TRY_REL(*rel, b, project(b, input, kept + 1, exprs, names), node, err);
-    TRY_REL(*rel, b, rel_unnest(b->arena, *rel, kept, false, false), node, err);
+    TRY_REL(*rel, b, rel_unnest(b->arena, *rel, 1, &kept, false, false), node, err);
     for (int i = 0; i < kept + u.width; i++) {
         exprs[i] = column_of(b, *rel, i < kept ? i : i + 1);
         if (i >= kept) names[i] = element_name(&u, i - kept);

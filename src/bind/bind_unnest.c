@@ -1,50 +1,49 @@
-/* UNNEST: the elements of a collection as rows. On the right of a join its argument sees the left side's columns; elsewhere it is a
+/* UNNEST: the elements of collections as rows. On the right of a join its arguments see the left side's columns; elsewhere it is a
  * table of its own over one row. */
 #include "bind/bind_private.h"
 
-/* The collection over scope. */
-static enum status bind_collection(struct binder *b, const struct ast_unnest *ref, struct scope *scope,
-                                   struct expr **out, struct error *err) {
-    if (ref->args.count != 1) {
-        enum status status = not_supported(b, err, &ref->node, "UNNEST of several collections at once");
-        error_hint(err, "join one UNNEST ... WITH ORDINALITY for each, on equal ordinals");
-        return status;
-    }
+/* The collections over scope. */
+static enum status bind_collections(struct binder *b, const struct ast_unnest *ref, struct scope *scope,
+                                    struct expr ***out, struct error *err) {
     struct context ctx = {.b = b, .scope = scope, .clause = "UNNEST"};
-    TRY(bind_expr(&ctx, ref->args.items[0], out, err));
-    enum type_id id = (*out)->type->id;
-    if (id == TYPE_ARRAY || id == TYPE_MAP || id == TYPE_MULTISET) return STATUS_OK;
-    return bind_error(b, err, STATUS_TYPE_MISMATCH, ref->args.items[0],
-                      "UNNEST takes an ARRAY, MAP or MULTISET, not %s",
-                      type_to_string(b->arena, type_with_nullable(b->arena, (*out)->type, true)));
+    TRY(bind_exprs(&ctx, &ref->args, out, err));
+    for (int i = 0; i < ref->args.count; i++) {
+        const struct type *type = (*out)[i]->type;
+        if (type->id == TYPE_ARRAY || type->id == TYPE_MAP || type->id == TYPE_MULTISET) continue;
+        return bind_error(b, err, STATUS_TYPE_MISMATCH, ref->args.items[i],
+                          "UNNEST takes an ARRAY, MAP or MULTISET, not %s",
+                          type_to_string(b->arena, type_with_nullable(b->arena, type, true)));
+    }
+    return STATUS_OK;
 }
 
-/* input's columns, then the element's. */
-static enum status unnest(struct binder *b, const struct ast_unnest *ref, struct rel *input, struct expr *collection,
+/* input's columns, then the elements'. */
+static enum status unnest(struct binder *b, const struct ast_unnest *ref, struct rel *input, struct expr **collections,
                           bool outer, struct rel **out, struct error *err) {
-    int count = input->schema.column_count, column = count;
+    int own = input->schema.column_count, count = own, collection_count = ref->args.count;
     struct rel *rel = input;
-    if (collection->kind == EXPR_COLUMN) {
-        column = collection->column.index;
-    } else {
-        struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count + 1);
-        const char **names = ARENA_ARRAY(b->arena, const char *, count + 1);
-        for (int i = 0; i < count; i++) {
-            exprs[i] = column_of(b, input, i);
-            names[i] = input->schema.names[i];
-        }
-        exprs[count] = collection;
-        names[count] = "$collection";
-        TRY_REL(rel, b, project(b, input, count + 1, exprs, names), &ref->node, err);
+    int *columns = ARENA_ARRAY(b->arena, int, collection_count);
+    struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, own + collection_count);
+    const char **names = ARENA_ARRAY(b->arena, const char *, own + collection_count);
+    for (int i = 0; i < own; i++) {
+        exprs[i] = column_of(b, input, i);
+        names[i] = input->schema.names[i];
     }
-    TRY_REL(rel, b, rel_unnest(b->arena, rel, column, outer, ref->with_ordinality), &ref->node, err);
-    if (column == count) { /* without the collection itself */
-        int total = rel->schema.column_count - 1;
-        struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, total);
-        const char **names = ARENA_ARRAY(b->arena, const char *, total);
+    for (int i = 0; i < collection_count; i++) {
+        columns[i] = collections[i]->kind == EXPR_COLUMN ? collections[i]->column.index : count;
+        if (columns[i] < count) continue;
+        exprs[count] = collections[i];
+        names[count++] = "$collection";
+    }
+    if (count > own) TRY_REL(rel, b, project(b, input, count, exprs, names), &ref->node, err);
+    TRY_REL(rel, b, rel_unnest(b->arena, rel, collection_count, columns, outer, ref->with_ordinality), &ref->node, err);
+    if (count > own) { /* without the collections themselves */
+        int added = count - own, total = rel->schema.column_count - added;
+        exprs = ARENA_ARRAY(b->arena, struct expr *, total);
+        names = ARENA_ARRAY(b->arena, const char *, total);
         for (int i = 0; i < total; i++) {
-            exprs[i] = column_of(b, rel, i < count ? i : i + 1);
-            names[i] = rel->schema.names[i < count ? i : i + 1];
+            exprs[i] = column_of(b, rel, i < own ? i : i + added);
+            names[i] = rel->schema.names[i < own ? i : i + added];
         }
         TRY_REL(rel, b, rel_project(b->arena, rel, total, exprs, names), &ref->node, err);
     }
@@ -52,7 +51,7 @@ static enum status unnest(struct binder *b, const struct ast_unnest *ref, struct
     return STATUS_OK;
 }
 
-/* The scope of the element's columns alone: those of rel from `first` on. */
+/* The scope of the elements' columns alone: those of rel from `first` on. */
 static enum status element_scope(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct rel *rel,
                                  int first, struct scope **out, struct error *err) {
     int count = rel->schema.column_count - first;
@@ -75,9 +74,9 @@ enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct s
     struct scope *none = ARENA_NEW(b->arena, struct scope); /* the row's column has no name */
     none->parent = parent;
     scope_set_rel(none, one);
-    struct expr *collection;
-    TRY(bind_collection(b, ref, none, &collection, err));
-    TRY(unnest(b, ref, one, collection, false, &all, err));
+    struct expr **collections;
+    TRY(bind_collections(b, ref, none, &collections, err));
+    TRY(unnest(b, ref, one, collections, false, &all, err));
     TRY(element_scope(b, ref, parent, all, 1, scope, err));
     int count = all->schema.column_count - 1;
     struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count);
@@ -99,10 +98,10 @@ enum status bind_unnest_join(struct binder *b, const struct ast_join *join, enum
     }
     struct rel *left;
     struct scope *left_scope, *right_scope, *both;
-    struct expr *collection, *condition = NULL;
+    struct expr **collections, *condition = NULL;
     TRY(bind_from(b, join->left, parent, NULL, &left, &left_scope, err));
-    TRY(bind_collection(b, ref, left_scope, &collection, err));
-    TRY(unnest(b, ref, left, collection, type == JOIN_LEFT, rel, err));
+    TRY(bind_collections(b, ref, left_scope, &collections, err));
+    TRY(unnest(b, ref, left, collections, type == JOIN_LEFT, rel, err));
     TRY(element_scope(b, ref, parent, *rel, left->schema.column_count, &right_scope, err));
     TRY(scope_combine(b, left_scope, right_scope, join->right, &both, err));
     scope_set_rel(both, *rel);

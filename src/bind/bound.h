@@ -206,9 +206,10 @@ struct rel {
             const char *name;
         } rows;
         struct {
-            int column;      /* of the input: ARRAY, MAP or MULTISET */
-            bool outer;      /* rows without elements stay, with NULLs */
-            bool ordinality; /* a last column, INT: the element's number from 1 */
+            int column_count;   /* several collections are side by side, the shorter ones padded with NULLs */
+            const int *columns; /* of the input: ARRAY, MAP or MULTISET */
+            bool outer;         /* rows without elements stay, with NULLs */
+            bool ordinality;    /* a last column, INT: the element's number from 1 */
         } unnest;
     };
 };
@@ -241,8 +242,15 @@ struct rel *rel_window_tvf(struct arena *arena, struct rel *input, const struct 
 /* All columns of held rows that look like schema. */
 struct rel *rel_rows(struct arena *arena, const struct schema *schema, const struct held_rows *held,
                      struct held_query *query, const char *name);
-/* An element that is a ROW gives a column for every field, a MAP key and value, anything else one column. */
-struct rel *rel_unnest(struct arena *arena, struct rel *input, int column, bool outer, bool ordinality);
+/* An element that is a ROW gives a column for every field, a MAP key and value, anything else one column; those of several
+ * collections follow each other. */
+struct rel *rel_unnest(struct arena *arena, struct rel *input, int column_count, const int *columns, bool outer,
+                       bool ordinality);
+static inline int unnest_width(const struct type *collection) { /* how many columns that is */
+    const struct type *element = collection->children[0];
+    if (collection->id == TYPE_MAP) return 2;
+    return element->id == TYPE_ROW ? element->child_count : 1;
+}
 struct rel *rel_watermark(struct arena *arena, struct rel *input, int column, struct expr *expr);
 /* A copy of one node with other inputs (schema kept). */
 struct rel *rel_with_inputs(struct arena *arena, const struct rel *rel, struct rel **inputs);

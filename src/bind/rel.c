@@ -389,30 +389,34 @@ struct rel *rel_rows(struct arena *arena, const struct schema *schema, const str
     return rel_finish(rel, &out);
 }
 
-struct rel *rel_unnest(struct arena *arena, struct rel *input, int column, bool outer, bool ordinality) {
-    struct rel *rel = rel_new(arena, REL_UNNEST, 1, &input);
-    const struct type *type = input->schema.types[column], *element = type->children[0];
-    bool fields = element->id == TYPE_ROW && type->id != TYPE_MAP;
-    struct columns out = columns_new(arena, input->schema.column_count + (fields ? element->child_count : 2) + 1);
-    columns_add_all(&out, arena, input, false);
-    if (type->id == TYPE_MAP) {
-        for (int i = 0; i < 2; i++) {
-            const struct type *part = type->children[i];
-            columns_add(&out, arena, i ? "VALUE" : "KEY", outer ? type_with_nullable(arena, part, true) : part,
-                        no_property);
-        }
-    } else if (fields) {
-        for (int i = 0; i < element->child_count; i++) {
-            bool nullable = outer || element->nullable || element->children[i]->nullable;
-            columns_add(&out, arena, element->names[i], type_with_nullable(arena, element->children[i], nullable),
-                        no_property);
-        }
-    } else {
-        columns_add(&out, arena, "EXPR$0", outer ? type_with_nullable(arena, element, true) : element, no_property);
+/* The columns of collection `index`'s elements. padded: its rows may lack an element. */
+static void add_elements(struct columns *out, struct arena *arena, const struct type *collection, int index,
+                         bool padded) {
+    const struct type *element = collection->children[0];
+    bool map = collection->id == TYPE_MAP, fields = !map && element->id == TYPE_ROW;
+    for (int i = 0; i < unnest_width(collection); i++) {
+        const struct type *type = map ? collection->children[i] : fields ? element->children[i] : element;
+        bool nullable = padded || type->nullable || (fields && element->nullable);
+        const char *name = map      ? i ? "VALUE" : "KEY"
+                           : fields ? element->names[i]
+                                    : arena_printf(arena, "EXPR$%d", index);
+        columns_add(out, arena, name, type_with_nullable(arena, type, nullable), no_property);
     }
+}
+
+struct rel *rel_unnest(struct arena *arena, struct rel *input, int column_count, const int *columns, bool outer,
+                       bool ordinality) {
+    struct rel *rel = rel_new(arena, REL_UNNEST, 1, &input);
+    int width = 1;
+    for (int i = 0; i < column_count; i++) width += unnest_width(input->schema.types[columns[i]]);
+    struct columns out = columns_new(arena, input->schema.column_count + width);
+    columns_add_all(&out, arena, input, false);
+    for (int i = 0; i < column_count; i++)
+        add_elements(&out, arena, input->schema.types[columns[i]], i, outer || column_count > 1);
     if (ordinality)
         columns_add(&out, arena, "ORDINALITY", type_with_nullable(arena, type_of(TYPE_INT), outer), no_property);
-    rel->unnest.column = column;
+    rel->unnest.column_count = column_count;
+    rel->unnest.columns = arena_memdup(arena, columns, sizeof *columns * (size_t)column_count);
     rel->unnest.outer = outer;
     rel->unnest.ordinality = ordinality;
     return rel_finish(rel, &out);
@@ -831,7 +835,7 @@ static void print_line(struct printer *printer, const struct rel *rel) {
         break;
     case REL_UNNEST:
         strbuf_puts(buf, rel->unnest.outer ? "Unnest: outer " : "Unnest: ");
-        strbuf_put_identifier(buf, rel->inputs[0]->schema.names[rel->unnest.column]);
+        print_names(buf, rel->unnest.column_count, rel->unnest.columns, rel->inputs[0]->schema.names);
         if (rel->unnest.ordinality) strbuf_puts(buf, " with ordinality");
         break;
     case REL_KIND_COUNT: assert(!"rel kind");

@@ -392,8 +392,10 @@ void plan_print_node(struct strbuf *buf, const struct pnode *node) {
     case PNODE_OVER: put_over(buf, node); break;
     case PNODE_SINK: put_sink(buf, node); break;
     case PNODE_UNNEST:
-        strbuf_printf(buf, "%s%s%s", node->inputs[0]->schema.names[node->unnest.column],
-                      node->unnest.outer ? ", outer" : "", node->unnest.ordinality ? ", with ordinality" : "");
+        for (int i = 0; i < node->unnest.column_count; i++)
+            strbuf_printf(buf, "%s%s", i ? ", " : "", node->inputs[0]->schema.names[node->unnest.columns[i]]);
+        strbuf_printf(buf, "%s%s", node->unnest.outer ? ", outer" : "",
+                      node->unnest.ordinality ? ", with ordinality" : "");
         break;
     case PNODE_UNION:
     case PNODE_COLLECT:

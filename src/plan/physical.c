@@ -409,7 +409,8 @@ static enum status plan_unnest(struct planner *p, const struct rel *rel, struct 
     TRY(plani_plan_rel(p, rel->inputs[0], &input, err));
     struct planned *node = plani_node(p, PNODE_UNNEST, &rel->schema, 1, &input);
     plani_inherit(node, input);
-    node->node.unnest.column = rel->unnest.column;
+    node->node.unnest.column_count = rel->unnest.column_count;
+    node->node.unnest.columns = rel->unnest.columns;
     node->node.unnest.outer = rel->unnest.outer;
     node->node.unnest.ordinality = rel->unnest.ordinality;
     if (node->node.row_estimate >= 0) node->node.row_estimate *= PLAN_ELEMENTS_ESTIMATE;

@@ -153,9 +153,10 @@ struct pnode {
             bool output_rank;           /* a BIGINT column at the end */
         } rank;
         struct {
-            int column;      /* of the input: ARRAY, MAP or MULTISET */
-            bool outer;      /* rows without elements stay, with NULLs */
-            bool ordinality; /* the last column is the element's number, an INT from 1 */
+            int column_count;
+            const int *columns; /* of the input: ARRAY, MAP or MULTISET */
+            bool outer;         /* rows without elements stay, with NULLs */
+            bool ordinality;    /* the last column is the element's number, an INT from 1 */
         } unnest;
         struct {
             const struct window_spec *spec;

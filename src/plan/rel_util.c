@@ -389,8 +389,9 @@ static bool nodes_equal(const struct rel *a, const struct rel *b) {
     case REL_ROWS:
         return a->rows.held == b->rows.held && ints_equal(a->rows.columns, b->rows.columns, a->schema.column_count);
     case REL_UNNEST:
-        return a->unnest.column == b->unnest.column && a->unnest.outer == b->unnest.outer &&
-               a->unnest.ordinality == b->unnest.ordinality;
+        return a->unnest.column_count == b->unnest.column_count &&
+               ints_equal(a->unnest.columns, b->unnest.columns, a->unnest.column_count) &&
+               a->unnest.outer == b->unnest.outer && a->unnest.ordinality == b->unnest.ordinality;
     case REL_KIND_COUNT: break;
     }
     return false;

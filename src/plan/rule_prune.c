@@ -356,11 +356,13 @@ static enum status prune_unnest(struct planner *p, struct rel *rel, const bool *
     int below_count = rel->inputs[0]->schema.column_count;
     bool *own = flags(p, below_count);
     memcpy(own, needed, sizeof *own * (size_t)below_count);
-    own[rel->unnest.column] = true;
+    for (int i = 0; i < rel->unnest.column_count; i++) own[rel->unnest.columns[i]] = true;
     struct pruned input = {0};
     TRY(prune(p, rel->inputs[0], own, false, &input, err));
+    int *columns = ARENA_ARRAY(p->arena, int, rel->unnest.column_count);
+    for (int i = 0; i < rel->unnest.column_count; i++) columns[i] = input.map[rel->unnest.columns[i]];
     out->rel =
-        rel_unnest(p->arena, input.rel, input.map[rel->unnest.column], rel->unnest.outer, rel->unnest.ordinality);
+        rel_unnest(p->arena, input.rel, rel->unnest.column_count, columns, rel->unnest.outer, rel->unnest.ordinality);
     memcpy(out->map, input.map, sizeof *out->map * (size_t)below_count);
     for (int i = below_count; i < rel->schema.column_count; i++)
         out->map[i] = input.rel->schema.column_count + i - below_count;

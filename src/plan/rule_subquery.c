@@ -520,8 +520,9 @@ static enum status pull_unnest(const struct apply *apply, struct rel *rel, struc
     int extra;
     TRY(pull(apply, rel->inputs[0], out, err));
     TRY(as_keys(apply, out, &extra, err));
-    put_appended(p, rel, rel_unnest(p->arena, out->rel, rel->unnest.column, rel->unnest.outer, rel->unnest.ordinality),
-                 out);
+    struct rel *above = rel_unnest(p->arena, out->rel, rel->unnest.column_count, rel->unnest.columns, rel->unnest.outer,
+                                   rel->unnest.ordinality);
+    put_appended(p, rel, above, out);
     return STATUS_OK;
 }
 
