@@ -293,7 +293,11 @@ static enum status bind_cte(struct binder *b, struct cte *cte, struct scope *par
     struct cte *saved = b->ctes;
     cte->used = true;
     struct query_result result = {0};
-    if (cte_is_recursive(cte)) return bind_recursive_cte(b, cte, node, out, err);
+    if (cte_is_recursive(cte)) {
+        TRY(bind_recursive_cte(b, cte, node, out, err));
+        out->rel = rel_shift_outer(b, out->rel, scope_level(parent) - cte->level);
+        return STATUS_OK;
+    }
     b->ctes = cte->outer;
     enum status status = bind_query_body(b, cte->ast->query, cte->parent, &result, err);
     b->ctes = saved;

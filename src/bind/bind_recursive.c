@@ -73,20 +73,40 @@ static enum status check_shape(struct binder *b, const struct cte *cte, struct p
     return status;
 }
 
-static enum status find_outer(void *data, struct expr *expr, int depth, struct expr **out, struct error *err) {
-    (void)out, (void)err;
-    if (expr->kind == EXPR_OUTER && expr->outer.level > depth) *(bool *)data = true;
+/* ---- columns of the queries around ---- */
+
+struct outer_values {
+    struct binder *b;
+    struct expr **items;
+    int count, capacity;
+};
+
+/* A column of a query around becomes number i of those that the recursive query reads. */
+static enum status number_outer(void *data, struct expr *expr, int depth, struct expr **out, struct error *err) {
+    (void)err;
+    struct outer_values *values = data;
+    if (expr->kind != EXPR_OUTER || expr->outer.level <= depth) return STATUS_OK;
+    struct expr *outside = arena_memdup(values->b->arena, expr, sizeof *expr);
+    outside->outer.level -= depth;
+    int i = 0;
+    while (i < values->count && !expr_equal(values->items[i], outside)) i++;
+    if (i == values->count) {
+        ARENA_RESERVE(values->b->arena, values->items, values->capacity, i + 1);
+        values->items[values->count++] = outside;
+    }
+    *out = arena_memdup(values->b->arena, expr, sizeof *expr);
+    (*out)->outer.level = depth + 1;
+    (*out)->outer.index = i;
+    (*out)->outer.is_call = false;
     return STATUS_OK;
 }
 
-/* One part; it must not read columns of a query around. */
-static enum status bind_part(struct binder *b, struct cte *cte, const struct ast_node *body, struct query_result *out,
-                             struct error *err) {
-    TRY(bind_body(b, body, cte->parent, out, err));
-    bool outer = false;
-    struct rel *same;
-    TRY(rewrite_rel(b, out->rel, 0, find_outer, &outer, &same, err));
-    if (outer) return not_supported(b, err, body, "a recursive query that reads columns of the query around it");
+static enum status take_outer_values(struct binder *b, struct held_query *held, struct error *err) {
+    struct outer_values values = {.b = b};
+    TRY(rewrite_rel(b, held->base, 0, number_outer, &values, &held->base, err));
+    TRY(rewrite_rel(b, held->step, 0, number_outer, &values, &held->step, err));
+    held->outer = values.items;
+    held->outer_count = values.count;
     return STATUS_OK;
 }
 
@@ -132,7 +152,7 @@ static enum status bind_parts(struct binder *b, struct cte *cte, const struct pa
     bool changed = false;
     const char *const *raw_names = NULL;
     for (int i = 0; i < parts->base_count; i++) {
-        TRY(bind_part(b, cte, parts->base[i], &result, err));
+        TRY(bind_body(b, parts->base[i], cte->parent, &result, err));
         base[i] = result.rel;
         if (i == 0) raw_names = result.raw_names ? result.raw_names : result.rel->schema.names;
     }
@@ -156,7 +176,7 @@ static enum status bind_parts(struct binder *b, struct cte *cte, const struct pa
     for (int round = 0;; round++) {
         changed = false;
         for (int i = 0; i < parts->step_count; i++) {
-            TRY(bind_part(b, cte, parts->step[i], &result, err));
+            TRY(bind_body(b, parts->step[i], cte->parent, &result, err));
             step[i] = result.rel;
             TRY(widen(b, cte, step[i], parts->step[i], types, count, &changed, err));
         }
@@ -174,7 +194,8 @@ static enum status bind_parts(struct binder *b, struct cte *cte, const struct pa
                           names[i], type_to_string(b->arena, types[i]));
     }
     TRY(union_of(b, base, parts->base, parts->base_count, types, &held->base, err));
-    return union_of(b, step, parts->step, parts->step_count, types, &held->step, err);
+    TRY(union_of(b, step, parts->step, parts->step_count, types, &held->step, err));
+    return take_outer_values(b, held, err);
 }
 
 enum status bind_recursive_cte(struct binder *b, struct cte *cte, const struct ast_node *node, struct query_result *out,

@@ -119,12 +119,16 @@ struct held_rows {
 };
 
 /* A query whose rows the session computes and holds before what reads them runs (WITH RECURSIVE, MERGE). With `step` it is recursive:
- * step reads the rows that the round before added (`working`) and is repeated until it adds none. */
+ * step reads the rows that the round before added (`working`) and is repeated until it adds none. One that reads columns of queries
+ * around it (`outer_count`) cannot be computed so: decorrelation makes another of it, whose rows begin with these columns. */
 struct held_query {
     const char *name;
     struct rel *base, *step; /* step NULL: base alone. Equal schemas but for nullability, which is `schema`'s */
     bool distinct;           /* UNION: a row that is there already adds nothing */
     const struct schema *schema;
+    int outer_count;
+    struct expr *
+        *outer; /* EXPR_OUTER, as its WITH sees them; in base and step EXPR_OUTER i of the level around is outer[i] */
     struct held_rows rows, working;
     bool done;
     int32_t offset, length; /* place in the script */
@@ -204,6 +208,7 @@ struct rel {
             const int *columns;       /* positions in the held rows; = schema */
             struct held_query *query; /* fills them; NULL: the working rows of a round */
             const char *name;
+            struct expr **outer; /* query->outer as seen from here; gone after decorrelation */
         } rows;
         struct {
             int column_count;   /* several collections are side by side, the shorter ones padded with NULLs */
@@ -242,6 +247,9 @@ struct rel *rel_window_tvf(struct arena *arena, struct rel *input, const struct 
 /* All columns of held rows that look like schema. */
 struct rel *rel_rows(struct arena *arena, const struct schema *schema, const struct held_rows *held,
                      struct held_query *query, const char *name);
+static inline int rel_rows_outer_count(const struct rel *rel) {
+    return rel->rows.query ? rel->rows.query->outer_count : 0;
+}
 /* An element that is a ROW gives a column for every field, a MAP key and value, anything else one column; those of several
  * collections follow each other. */
 struct rel *rel_unnest(struct arena *arena, struct rel *input, int column_count, const int *columns, bool outer,

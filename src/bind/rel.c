@@ -386,6 +386,7 @@ struct rel *rel_rows(struct arena *arena, const struct schema *schema, const str
     rel->rows.columns = columns;
     rel->rows.query = query;
     rel->rows.name = name;
+    if (query) rel->rows.outer = query->outer;
     return rel_finish(rel, &out);
 }
 
@@ -493,6 +494,10 @@ bool rel_expr_at(const struct rel *rel, int i, const struct expr **out) {
     case REL_PROJECT:
         if (i >= rel->schema.column_count) return false;
         *out = rel->project.exprs[i];
+        return true;
+    case REL_ROWS:
+        if (i >= rel_rows_outer_count(rel)) return false;
+        *out = rel->rows.outer[i];
         return true;
     default: return false;
     }
@@ -832,6 +837,10 @@ static void print_line(struct printer *printer, const struct rel *rel) {
     case REL_ROWS:
         strbuf_puts(buf, rel->rows.query ? "Rows: of " : "Rows: new ones of ");
         strbuf_put_identifier(buf, rel->rows.name);
+        for (int i = 0; i < rel_rows_outer_count(rel); i++) {
+            strbuf_puts(buf, i ? ", " : " for ");
+            print_expr(printer, rel->rows.outer[i], NULL);
+        }
         break;
     case REL_UNNEST:
         strbuf_puts(buf, rel->unnest.outer ? "Unnest: outer " : "Unnest: ");

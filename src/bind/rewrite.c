@@ -81,6 +81,10 @@ static enum status rewrite_node(struct binder *b, struct rel *rel, struct rel *c
         TRY(rewrite_expr(b, rel->join.condition, depth, visit, data, &copy->join.condition, err));
         *changed |= copy->join.condition != rel->join.condition;
         return STATUS_OK;
+    case REL_ROWS:
+        TRY(rewrite_list(b, rel->rows.outer, rel_rows_outer_count(rel), depth, visit, data, &copy->rows.outer, err));
+        *changed |= copy->rows.outer != rel->rows.outer;
+        return STATUS_OK;
     default: return STATUS_OK;
     }
 }

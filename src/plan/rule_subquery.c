@@ -12,6 +12,8 @@
  * joined in below (Neumann and Kemper, Unnesting Arbitrary Queries, BTW 2015), and the result is joined with L by
  * these values, NULL matching NULL.
  *
+ * A recursive query that reads L becomes one for all rows of L, see pull_rows.
+ *
  * IN as a value (below OR, in SELECT), ANY and ALL are computed from aggregates of R. */
 #include "plan/plan_private.h"
 
@@ -62,6 +64,19 @@ static struct rel *map_node(struct planner *p, struct rel *rel, visitor visit, v
                 copy->values.rows[r][c] = expr;
             }
         break;
+    case REL_ROWS: {
+        int count = rel_rows_outer_count(rel);
+        struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, count + 1);
+        bool changed = false;
+        for (int i = 0; i < count; i++) {
+            exprs[i] = expr_rewrite(p->arena, rel->rows.outer[i], visit, data);
+            changed |= exprs[i] != rel->rows.outer[i];
+        }
+        if (!changed) break;
+        copy = rel_with_inputs(p->arena, rel, NULL);
+        copy->rows.outer = exprs;
+        break;
+    }
     default: break;
     }
 #undef CHANGE
@@ -86,6 +101,11 @@ static bool has_outer(const struct expr *expr) {
     for (int i = 0; i < expr->arg_count; i++)
         if (has_outer(expr->args[i])) return true;
     return false;
+}
+
+static struct expr *note_any_outer(struct expr *expr, void *data) {
+    if (expr->kind == EXPR_OUTER) *(bool *)data = true;
+    return NULL;
 }
 
 static struct expr *note_outer(struct expr *expr, void *data) {
@@ -355,6 +375,7 @@ static enum status as_keys(const struct apply *apply, struct pulled *pulled, int
 
 /* ---- pulling, by node ---- */
 
+static enum status decorrelate(struct planner *p, struct rel *rel, struct rel **out, struct error *err);
 static enum status pull(const struct apply *apply, struct rel *rel, struct pulled *out, struct error *err);
 static enum status pull_union(const struct apply *apply, struct rel *rel, struct pulled *out, struct error *err);
 
@@ -804,6 +825,88 @@ static enum status pull_union(const struct apply *apply, struct rel *rel, struct
     return domain_preds(apply, all, final, &out->preds, err);
 }
 
+/* ---- recursive queries that read columns of L ----
+ *
+ * All L rows' recursions run as one: its rows begin with the outer values that they belong to. It starts with the base for every
+ * distinct one of them; the step is applied to those that the round before has added rows for, and reads the rows of its own. */
+
+/* Where the step reads what came last it reads what came last for its outer values. */
+static enum status read_own_rows(struct planner *p, struct rel *rel, const struct held_query *from,
+                                 struct held_query *to, struct rel **out, struct error *err) {
+    if (rel->kind == REL_ROWS && rel->rows.held == &from->working) {
+        struct rel *rows = rel_rows(p->arena, to->schema, &to->working, NULL, rel->rows.name);
+        struct expr_list own = {0};
+        for (int i = 0; i < from->outer_count; i++) {
+            struct expr *column = plani_column(p, &rows->schema, i), *outer = to_outer(p, column), *same;
+            TRY(plani_call2(p, "IS NOT DISTINCT FROM", outer, column, &same, err));
+            plani_add(p, &own, same);
+        }
+        int count = rel->schema.column_count, *columns = ARENA_ARRAY(p->arena, int, count + 1);
+        for (int i = 0; i < count; i++) columns[i] = from->outer_count + i;
+        *out = plani_pick(p, rel_filter(p->arena, rows, plani_and(p, &own)), columns, count);
+        return STATUS_OK;
+    }
+    struct rel **inputs = ARENA_ARRAY(p->arena, struct rel *, rel->input_count + 1);
+    for (int i = 0; i < rel->input_count; i++) TRY(read_own_rows(p, rel->inputs[i], from, to, &inputs[i], err));
+    *out = rel->input_count ? rel_with_inputs(p->arena, rel, inputs) : rel;
+    return STATUS_OK;
+}
+
+/* part for every distinct row of these columns of rel, which come first. */
+static enum status for_each(struct planner *p, struct rel *rel, const int *columns, int count, struct rel *part,
+                            struct rel **out, struct error *err) {
+    int *keys = ARENA_ARRAY(p->arena, int, count + 1);
+    for (int i = 0; i < count; i++) keys[i] = i;
+    struct rel *each = rel_aggregate(p->arena, plani_pick(p, rel, columns, count), count, keys, 0, NULL);
+    struct rel *join = rel_join(p->arena, each, part, JOIN_INNER, NULL);
+    join->join.correlated = true;
+    return decorrelate(p, join, out, err);
+}
+
+static enum status pull_rows(const struct apply *apply, struct rel *rel, struct pulled *out, struct error *err) {
+    struct planner *p = apply->p;
+    const struct held_query *query = rel->rows.query;
+    int outer_count = query->outer_count, count = outer_count + query->schema->column_count;
+    int *columns = ARENA_ARRAY(p->arena, int, outer_count), *own = ARENA_ARRAY(p->arena, int, outer_count);
+    const struct type **types = ARENA_ARRAY(p->arena, const struct type *, count);
+    const char **names = ARENA_ARRAY(p->arena, const char *, count);
+    bool around = false;
+    map_tree(p, apply->left, note_any_outer, &around);
+    for (int i = 0; i < outer_count; i++) {
+        struct expr *outer = rel->rows.outer[i];
+        around |= outer->outer.level != 1;
+        own[i] = i;
+        columns[i] = outer->outer.index;
+        types[i] = apply->left->schema.types[columns[i]];
+        names[i] = arena_printf(p->arena, "$outer%d", i);
+    }
+    if (around) return not_supported(apply, "a recursive query that reads columns of several queries around it", err);
+    memcpy(types + outer_count, query->schema->types, sizeof *types * (size_t)(count - outer_count));
+    memcpy(names + outer_count, query->schema->names, sizeof *names * (size_t)(count - outer_count));
+    struct held_query *all = arena_memdup(p->arena, query, sizeof *query);
+    struct schema *schema = ARENA_NEW(p->arena, struct schema);
+    *schema = (struct schema){count, types, names};
+    all->schema = schema;
+    all->outer_count = 0;
+    all->outer = NULL;
+    struct rel *base, *step, *working = rel_rows(p->arena, schema, &all->working, NULL, query->name);
+    TRY(plani_rule_set_op(p, query->base, &base, err));
+    TRY(for_each(p, apply->left, columns, outer_count, base, &all->base, err));
+    TRY(plani_rule_set_op(p, query->step, &step, err));
+    TRY(decorrelate(p, step, &step, err));
+    TRY(read_own_rows(p, step, query, all, &step, err));
+    TRY(for_each(p, working, own, outer_count, step, &all->step, err));
+    *out = (struct pulled){.rel = rel_rows(p->arena, schema, &all->rows, all, query->name),
+                           .out_count = count - outer_count};
+    out->outs = columns_of(p, out->rel) + outer_count;
+    for (int i = 0; i < outer_count; i++) {
+        struct expr *same;
+        TRY(plani_call2(p, "IS NOT DISTINCT FROM", rel->rows.outer[i], plani_column(p, schema, i), &same, err));
+        plani_add(p, &out->preds, same);
+    }
+    return STATUS_OK;
+}
+
 static enum status pull(const struct apply *apply, struct rel *rel, struct pulled *out, struct error *err) {
     if (!rel_has_outer(apply->p, rel)) {
         *out = plain(apply->p, rel);
@@ -820,6 +923,7 @@ static enum status pull(const struct apply *apply, struct rel *rel, struct pulle
     case REL_SET_OP: return pull_union(apply, rel, out, err);
     case REL_UNNEST: return pull_unnest(apply, rel, out, err);
     case REL_WINDOW_TVF: return pull_window(apply, rel, out, err);
+    case REL_ROWS: return pull_rows(apply, rel, out, err);
     default: return not_supported(apply, "a watermark", err);
     }
 }
@@ -1168,7 +1272,6 @@ static enum status quantified_value(struct apply *apply, const struct expr *subq
     return STATUS_OK;
 }
 
-static enum status decorrelate(struct planner *p, struct rel *rel, struct rel **out, struct error *err);
 static enum status replace(struct apply *apply, struct expr *expr, struct expr **out, struct error *err);
 
 static enum status replace_args(struct apply *apply, struct expr *expr, struct expr ***out, struct error *err) {

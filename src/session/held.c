@@ -113,6 +113,52 @@ static enum status run_round(struct statement_ctx *ctx, const struct plan *plan,
     return error_set(err, STATUS_CANCELLED, "cancelled");
 }
 
+/* ---- held queries inside a step ---- */
+
+/* Calls visit for every REL_ROWS of the tree, those in the queries of its expressions too, until it says true. */
+typedef bool (*rows_visit)(const struct rel *rows, const struct held_rows *working);
+
+static bool each_rows(const struct rel *rel, rows_visit visit, const struct held_rows *working);
+
+static bool each_rows_of_expr(const struct expr *expr, rows_visit visit, const struct held_rows *working) {
+    if (expr->kind == EXPR_SUBQUERY && each_rows(expr->subquery.rel, visit, working)) return true;
+    for (int i = 0; i < expr->arg_count; i++)
+        if (each_rows_of_expr(expr->args[i], visit, working)) return true;
+    return false;
+}
+
+static bool each_rows(const struct rel *rel, rows_visit visit, const struct held_rows *working) {
+    if (rel->kind == REL_ROWS && visit(rel, working)) return true;
+    for (int i = 0; i < rel->input_count; i++)
+        if (each_rows(rel->inputs[i], visit, working)) return true;
+    const struct expr *expr;
+    for (int i = 0; rel_expr_at(rel, i, &expr); i++)
+        if (each_rows_of_expr(expr, visit, working)) return true;
+    return false;
+}
+
+static bool each_rows_of_query(const struct held_query *query, rows_visit visit, const struct held_rows *working) {
+    return each_rows(query->base, visit, working) || (query->step && each_rows(query->step, visit, working));
+}
+
+static bool reads(const struct rel *rows, const struct held_rows *working) {
+    return rows->rows.held == working || (rows->rows.query && each_rows_of_query(rows->rows.query, reads, working));
+}
+
+/* A query that reads the rows of a round, and those in it that do, are to be computed again in the next one. */
+static void forget(struct held_query *query, const struct held_rows *working);
+
+static bool forget_rows(const struct rel *rows, const struct held_rows *working) {
+    if (rows->rows.query) forget(rows->rows.query, working);
+    return false;
+}
+
+static void forget(struct held_query *query, const struct held_rows *working) {
+    if (!each_rows_of_query(query, reads, working)) return;
+    query->done = false;
+    each_rows_of_query(query, forget_rows, working);
+}
+
 static enum status run_rounds(struct statement_ctx *ctx, struct held_query *query, struct holder *holder,
                               struct error *err) {
     int64_t max_rounds = session_setting_int(ctx->session, "millrace.recursion.max-iterations");
@@ -138,6 +184,10 @@ static enum status run_rounds(struct statement_ctx *ctx, struct held_query *quer
         const struct chunk **last = arena_memdup(ctx->arena, holder->chunks + from, count * sizeof *last);
         query->working = (struct held_rows){.chunks = last, .chunk_count = (int)count};
         from = holder->count;
+        for (int i = 0; i < plan->node_count; i++) {
+            const struct pnode *node = plan->nodes[i];
+            if (node->kind == PNODE_VALUES && node->values.query) forget(node->values.query, &query->working);
+        }
         TRY(run_round(ctx, plan, holder, err));
     }
     return STATUS_OK;
