@@ -212,6 +212,11 @@ static enum status bind_grouping_sets(const struct context *ctx, struct select *
     if (select->ast->group_distinct) remove_double_sets(&total);
     select->sets = total.masks;
     select->set_count = total.count;
+    for (int s = 0; s < total.count; s++) { /* its id must fit a BIGINT */
+        if (grouping_set_copy(total.masks, s) < INT64_C(1) << (BIND_MAX_GROUPING_KEYS - select->key_count)) continue;
+        return bind_error(ctx->b, err, STATUS_LIMIT_EXCEEDED, &select->ast->node,
+                          "too many keys for grouping sets that are there several times");
+    }
     return STATUS_OK;
 }
 
@@ -427,12 +432,6 @@ enum status bind_group_window_function(const struct context *ctx, const struct a
 
 /* ---- GROUPING, GROUPING_ID ---- */
 
-static int64_t grouping_id_of(const struct select *select, uint64_t mask) {
-    int64_t id = 0;
-    for (int i = 0; i < select->key_count; i++) id = id * 2 + !(mask >> i & 1);
-    return id;
-}
-
 static struct expr *bigint_constant(struct binder *b, int64_t i64) {
     struct value value = value_i64(type_with_nullable(b->arena, type_of(TYPE_BIGINT), false), i64);
     return expr_const(b->arena, &value);
@@ -466,25 +465,19 @@ enum status bind_grouping_function(const struct context *ctx, const struct ast_f
     select->aggregated = true;
     *out = bigint_constant(b, 0);
     if (!select->set_count) return STATUS_OK;
-    /* CASE over the grouping ids in which a bit is set */
+    /* CASE over the sets for which it is not 0 */
     struct expr **args = ARENA_ARRAY(b->arena, struct expr *, 2 * select->set_count + 1);
     int arg_count = 0;
-    struct sets seen = {.masks = arena_memdup(b->arena, select->sets, sizeof *select->sets * (size_t)select->set_count),
-                        .count = select->set_count};
-    remove_double_sets(&seen);
-    /* GROUP_ID tells grouping sets that are alike apart */
-    if (group_id && seen.count < select->set_count)
-        return not_supported(b, err, node, "GROUP_ID with a grouping set that is there twice");
-    for (int s = 0; s < seen.count; s++) {
-        int64_t bits = 0;
-        for (int i = 0; i < function->args.count; i++) bits = bits * 2 + !(seen.masks[s] >> keys[i] & 1);
-        if (bits == 0) continue;
+    for (int s = 0; s < select->set_count; s++) {
+        int64_t value = group_id ? grouping_set_copy(select->sets, s) : 0;
+        for (int i = 0; i < function->args.count; i++) value = value * 2 + !(select->sets[s] >> keys[i] & 1);
+        if (value == 0) continue;
         const struct type *type = type_with_nullable(b->arena, type_of(TYPE_BIGINT), false);
         struct expr **pair = ARENA_ARRAY(b->arena, struct expr *, 2);
         pair[0] = expr_column(b->arena, GROUPING_ID_POSITION, type);
-        pair[1] = bigint_constant(b, grouping_id_of(select, seen.masks[s]));
+        pair[1] = bigint_constant(b, grouping_set_id(select->sets, s, select->key_count));
         TRY(call(ctx, "=", pair, 2, node, &args[arg_count++], err));
-        args[arg_count++] = bigint_constant(b, bits);
+        args[arg_count++] = bigint_constant(b, value);
     }
     args[arg_count++] = *out;
     if (arg_count == 1) return STATUS_OK;

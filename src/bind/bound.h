@@ -183,8 +183,7 @@ struct rel {
             const struct aggregate_call *calls;
             /* 0: plain GROUP BY. Else bit i of grouping_sets[s] says that keys[i] is in set s (at most
              * BIND_MAX_GROUPING_KEYS keys); keys outside a set are NULL in its rows. Two equal sets both give rows. The
-             * output has then one more column at the end, `$grouping_id` BIGINT NOT NULL = GROUPING_ID(all keys): bit
-             * (key_count - 1 - i) is set when keys[i] is NOT in the row's set. */
+             * output has then one more column at the end, `$grouping_id` BIGINT NOT NULL, see grouping_set_id. */
             int grouping_set_count;
             const uint64_t *grouping_sets;
         } aggregate;
@@ -234,6 +233,10 @@ struct rel *rel_aggregate(struct arena *arena, struct rel *input, int key_count,
 /* set_count >= 1: with grouping sets, see `aggregate` above. */
 struct rel *rel_aggregate_sets(struct arena *arena, struct rel *input, int key_count, const int *keys, int call_count,
                                const struct aggregate_call *calls, int set_count, const uint64_t *sets);
+/* What tells the rows of set `set` from those of the others: GROUPING_ID(all keys), bit (key_count - 1 - i) of which is set when keys[i]
+ * is NOT in the set, and above it how many of the sets before are equal (grouping_set_copy). */
+int64_t grouping_set_id(const uint64_t *sets, int set, int key_count);
+int64_t grouping_set_copy(const uint64_t *sets, int set);
 struct rel *rel_over(struct arena *arena, struct rel *input, const struct window_spec *spec, int call_count,
                      const struct window_call *calls);
 struct rel *rel_sort(struct arena *arena, struct rel *input, int key_count, const struct sort_key *keys,

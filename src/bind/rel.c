@@ -337,6 +337,18 @@ struct rel *rel_aggregate_sets(struct arena *arena, struct rel *input, int key_c
     return rel_finish(rel, &out);
 }
 
+int64_t grouping_set_copy(const uint64_t *sets, int set) {
+    int64_t copy = 0;
+    for (int i = 0; i < set; i++) copy += sets[i] == sets[set];
+    return copy;
+}
+
+int64_t grouping_set_id(const uint64_t *sets, int set, int key_count) {
+    int64_t id = grouping_set_copy(sets, set);
+    for (int i = 0; i < key_count; i++) id = id * 2 + !(sets[set] >> i & 1);
+    return id;
+}
+
 struct rel *rel_aggregate(struct arena *arena, struct rel *input, int key_count, const int *keys, int call_count,
                           const struct aggregate_call *calls) {
     return rel_aggregate_sets(arena, input, key_count, keys, call_count, calls, 0, NULL);

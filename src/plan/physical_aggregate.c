@@ -202,18 +202,16 @@ static struct planned *aggregate_node(struct planner *p, struct planned *input, 
 /* ---- grouping sets ---- */
 
 /* keys of the set (others NULL), then the grouping id, then all input columns */
-static struct planned *expand_set(struct planner *p, struct planned *input, const struct rel *rel, uint64_t set,
+static struct planned *expand_set(struct planner *p, struct planned *input, const struct rel *rel, int set,
                                   const struct schema *schema) {
     int key_count = rel->aggregate.key_count, n = 0;
     struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, schema->column_count);
-    int64_t grouping_id = 0;
     for (int i = 0; i < key_count; i++) {
-        bool in_set = set >> i & 1;
-        grouping_id = grouping_id << 1 | !in_set;
+        bool in_set = rel->aggregate.grouping_sets[set] >> i & 1;
         exprs[n++] = in_set ? plani_column(p, &input->node.schema, rel->aggregate.keys[i])
                             : expr_null(p->arena, schema->types[i]);
     }
-    exprs[n++] = plani_bigint(p, grouping_id);
+    exprs[n++] = plani_bigint(p, grouping_set_id(rel->aggregate.grouping_sets, set, key_count));
     for (int i = 0; i < input->node.schema.column_count; i++) exprs[n++] = plani_column(p, &input->node.schema, i);
     return plani_calc(p, input, NULL, exprs, schema);
 }
@@ -284,14 +282,14 @@ static struct planned *order_columns(struct planner *p, struct planned *node, co
 }
 
 /* The set without keys: one row, also over no rows. */
-static struct planned *grand_total(struct planner *p, struct planned *input, const struct rel *rel) {
+static struct planned *grand_total(struct planner *p, struct planned *input, const struct rel *rel, int set) {
     struct grouping grouping = {.rel = rel};
     struct planned *node = aggregate_node(p, input, &grouping);
     int key_count = rel->aggregate.key_count, n = 0;
     struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, rel->schema.column_count);
     for (int i = 0; i < key_count; i++) exprs[n++] = expr_null(p->arena, rel->schema.types[i]);
     for (int i = 0; i < rel->aggregate.call_count; i++) exprs[n++] = plani_column(p, &node->node.schema, i);
-    exprs[n] = plani_bigint(p, ((int64_t)1 << key_count) - 1);
+    exprs[n] = plani_bigint(p, grouping_set_id(rel->aggregate.grouping_sets, set, key_count));
     return plani_calc(p, node, NULL, exprs, &rel->schema);
 }
 
@@ -301,22 +299,10 @@ static struct planned *grouping_sets(struct planner *p, struct planned *input, c
     struct planned **parts = ARENA_ARRAY(p->arena, struct planned *, set_count);
     struct planned **results = ARENA_ARRAY(p->arena, struct planned *, set_count + 1);
     for (int s = 0; s < set_count; s++) {
-        uint64_t set = rel->aggregate.grouping_sets[s];
-        bool again = false; /* equal sets give equal rows, each its own */
-        for (int k = 0; k < s; k++) again |= rel->aggregate.grouping_sets[k] == set;
-        if (set == 0)
-            results[total++] = grand_total(p, input, rel);
-        else if (!again)
-            parts[expanded++] = expand_set(p, input, rel, set, schema);
-        else { /* an aggregate of its own, or its rows would be counted twice in one group */
-            struct planned *one = expand_set(p, input, rel, set, schema);
-            struct grouping own = {.rel = shifted(p, rel, key_count + 1),
-                                   .key_count = key_count + 1,
-                                   .keys = identity(p, key_count + 1),
-                                   .key_names = (const char **)schema->names,
-                                   .key_types = (const struct type **)schema->types};
-            results[total++] = order_columns(p, aggregate_node(p, one, &own), rel);
-        }
+        if (rel->aggregate.grouping_sets[s] == 0)
+            results[total++] = grand_total(p, input, rel, s);
+        else
+            parts[expanded++] = expand_set(p, input, rel, s, schema);
     }
     if (expanded) {
         struct planned *all = sets_union(p, parts, expanded, schema);

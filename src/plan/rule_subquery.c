@@ -451,11 +451,8 @@ static enum status pull_grouping_sets(const struct apply *apply, struct rel *rel
     for (int s = 0; s < set_count; s++) {
         uint64_t set = rel->aggregate.grouping_sets[s];
         int *keys = ARENA_ARRAY(p->arena, int, key_count + 1), count = 0;
-        int64_t id = 0;
-        for (int i = 0; i < key_count; i++) {
-            id = id * 2 + !(set >> i & 1);
+        for (int i = 0; i < key_count; i++)
             if (set >> i & 1) keys[count++] = rel->aggregate.keys[i];
-        }
         struct rel *one = rel_aggregate(p->arena, rel->inputs[0], count, keys, call_count, rel->aggregate.calls);
         struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, total + 1);
         int at = 0;
@@ -466,7 +463,7 @@ static enum status pull_grouping_sets(const struct apply *apply, struct rel *rel
             at += set >> i & 1;
         }
         for (int i = 0; i < call_count; i++) exprs[key_count + i] = plani_column(p, &one->schema, count + i);
-        exprs[total - 1] = plani_bigint(p, id);
+        exprs[total - 1] = plani_bigint(p, grouping_set_id(rel->aggregate.grouping_sets, s, key_count));
         parts[s] = rel_project(p->arena, one, total, exprs, (const char **)rel->schema.names);
     }
     return pull_union(apply, rel_union_all(p->arena, set_count, parts), out, err);
