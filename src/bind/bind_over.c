@@ -324,6 +324,17 @@ static enum status bind_frame_offset(struct binder *b, const struct ast_node *no
     return STATUS_OK;
 }
 
+static enum frame_exclusion exclusion_of(enum ast_exclusion exclude) {
+    switch (exclude) {
+    case AST_EXCLUDE_NONE:
+    case AST_EXCLUDE_NO_OTHERS: return EXCLUDE_NO_OTHERS;
+    case AST_EXCLUDE_CURRENT_ROW: return EXCLUDE_CURRENT_ROW;
+    case AST_EXCLUDE_GROUP: return EXCLUDE_GROUP;
+    case AST_EXCLUDE_TIES: return EXCLUDE_TIES;
+    }
+    return EXCLUDE_NO_OTHERS;
+}
+
 static enum status bind_frame(struct binder *b, const struct ast_window *window, const struct type *order,
                               struct window_spec *spec, struct error *err) {
     spec->has_frame = window->frame_unit != AST_FRAME_NONE;
@@ -339,6 +350,7 @@ static enum status bind_frame(struct binder *b, const struct ast_window *window,
     if (spec->unit == FRAME_GROUPS && !window->order_by.count) {
         return bind_error(b, err, STATUS_INVALID_QUERY, &window->node, "a GROUPS frame needs ORDER BY");
     }
+    spec->exclude = exclusion_of(window->exclude);
     spec->start = bound_of(window->start);
     spec->end = window->frame_between ? bound_of(window->end) : BOUND_CURRENT_ROW;
     if (spec->start == BOUND_UNBOUNDED_FOLLOWING || spec->end == BOUND_UNBOUNDED_PRECEDING || spec->start > spec->end) {

@@ -77,6 +77,9 @@ enum frame_bound_kind {
     BOUND_UNBOUNDED_FOLLOWING
 };
 
+/* Rows that leave the frame again: the current one, it and its peers, or these alone. */
+enum frame_exclusion { EXCLUDE_NO_OTHERS, EXCLUDE_CURRENT_ROW, EXCLUDE_GROUP, EXCLUDE_TIES };
+
 struct window_spec {
     int partition_count;
     const int *partition; /* columns of the input */
@@ -86,6 +89,7 @@ struct window_spec {
     enum frame_unit unit;
     enum frame_bound_kind start, end;
     struct value start_offset, end_offset; /* BOUND_PRECEDING / FOLLOWING */
+    enum frame_exclusion exclude;
 };
 
 struct window_call {

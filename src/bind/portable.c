@@ -163,6 +163,9 @@ static void check_unmarked(struct check *check, const struct ast_node *node) {
             report(check, PORTABLE_EXPLAIN_CHANGE, NULL, node);
         break;
     }
+    case AST_WINDOW:
+        if (AST_AS(node, ast_window)->exclude != AST_EXCLUDE_NONE) report(check, PORTABLE_FRAME_EXCLUDE, NULL, node);
+        break;
     case AST_CREATE_CONNECTION: report(check, PORTABLE_CONNECTION, NULL, node); break;
     case AST_MATCH_RECOGNIZE:
         if (AST_AS(node, ast_match_recognize)->rows_per_match == AST_ALL_ROWS_PER_MATCH)

@@ -753,6 +753,8 @@ static void print_over(struct strbuf *buf, const struct rel *rel) {
         print_bound(buf, spec->start, &spec->start_offset);
         strbuf_puts(buf, " and ");
         print_bound(buf, spec->end, &spec->end_offset);
+        static const char *const excluded[] = {"", " exclude current row", " exclude group", " exclude ties"};
+        strbuf_puts(buf, excluded[spec->exclude]);
     }
     if (!spec->partition_count && !spec->order_count && !spec->has_frame) strbuf_puts(buf, "all rows");
     if (buf->data[buf->len - 1] == ' ') buf->data[--buf->len] = 0;

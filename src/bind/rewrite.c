@@ -146,6 +146,7 @@ static bool same_window(const struct expr *a, const struct expr *b) {
         }
     }
     if (x->has_frame != y->has_frame || x->unit != y->unit || x->start != y->start || x->end != y->end) return false;
+    if (x->exclude != y->exclude) return false;
     if (x->start == BOUND_PRECEDING || x->start == BOUND_FOLLOWING) {
         if (!type_equal(x->start_offset.type, y->start_offset.type)) return false;
         if (value_compare(&x->start_offset, &y->start_offset) != 0) return false;

@@ -55,19 +55,26 @@ struct arg_block {
     size_t from;
 };
 
+/* EXTREME: the rows of one run that may still become the result. */
+struct candidates {
+    size_t *rows; /* best first */
+    size_t first, end;
+    size_t to; /* where the run ended */
+};
+
 /* What a call keeps while a partition is passed. Arrays have an element per row. */
 struct call_state {
     size_t *not_null; /* positions of rows whose value is not NULL */
     size_t *rank_of;  /* how many of them lie before the row */
     struct str *keys; /* EXTREME: key form of the value, data NULL for a NULL */
-    size_t *deque;    /* EXTREME: candidates, best first */
-    size_t deque_first, deque_end;
+    struct candidates before, after;
     uint32_t *ids;     /* DISTINCT: equal values have equal ids; UINT32_MAX: NULL */
     size_t *id_counts; /* DISTINCT: by id, rows in the frame */
     void *slot;
-    size_t from, to; /* rows in slot, deque or counts */
-    struct arg_block entering, leaving;
-    struct value same; /* VALUES: result of the frame [from, to) */
+    struct row_range held[2]; /* SLIDING: rows in slot and id_counts */
+    struct arg_block entering[2], leaving[2], own;
+    struct value same; /* VALUES: result of the frame same_frame */
+    struct over_frame same_frame;
     bool has_same;
 };
 
@@ -293,7 +300,9 @@ static void start_call(struct pass *pass, const struct over_call *over, struct c
         break;
     case OVER_EXTREME:
         state->keys = make_keys(pass, over);
-        state->deque = ARENA_ARRAY(arena, size_t, pass->window.count + 1);
+        state->before.rows = ARENA_ARRAY(arena, size_t, pass->window.count + 1);
+        if (pass->window.spec->exclude != EXCLUDE_NO_OTHERS)
+            state->after.rows = ARENA_ARRAY(arena, size_t, pass->window.count + 1);
         break;
     case OVER_SLIDING:
     case OVER_VALUES:
@@ -304,12 +313,12 @@ static void start_call(struct pass *pass, const struct over_call *over, struct c
     }
 }
 
-/* ---- Results of rows [first, first + count); frames are in from[] and to[] ---- */
+/* ---- Results of rows [first, first + count) ---- */
 
 struct result_block {
     size_t first;
     int count;
-    size_t from[BLOCK_ROWS], to[BLOCK_ROWS]; /* the frames */
+    struct over_frame frames[BLOCK_ROWS];
     size_t group[BLOCK_ROWS];
 };
 
@@ -401,47 +410,62 @@ static void edge_block(const struct pass *pass, const struct over_call *over, co
     if (over->call->arg_count > 1)
         nth = row_get(&pass->shared->layout, pass->window.rows[block->first], over->args[1], NULL).i64;
     for (int i = 0; i < block->count; i++) {
-        size_t from = block->from[i], to = block->to[i];
-        if (state->not_null) {
-            from = state->rank_of[from];
-            to = state->rank_of[to];
-        }
-        if (from >= to) {
-            put_null(out, arena, i);
-            continue;
-        }
-        size_t at = over->last ? to - 1 : from;
-        if (nth > 1) {
-            if ((size_t)(nth - 1) >= to - from) {
-                put_null(out, arena, i);
-                continue;
+        struct row_range runs[3];
+        size_t skip = (size_t)(nth - 1), at = SIZE_MAX;
+        int count = over_frame_runs(&block->frames[i], block->first + (size_t)i, runs);
+        for (int k = 0; k < count; k++) {
+            struct row_range run = runs[over->last ? count - 1 - k : k];
+            if (state->not_null) run = (struct row_range){state->rank_of[run.from], state->rank_of[run.to]};
+            if (skip < run.to - run.from) {
+                at = over->last ? run.to - 1 : run.from + skip;
+                break;
             }
-            at = from + (size_t)(nth - 1);
+            skip -= run.to - run.from;
         }
-        put_value(pass, over->args[0], state->not_null ? state->not_null[at] : at, out, i, arena);
+        if (at == SIZE_MAX)
+            put_null(out, arena, i);
+        else
+            put_value(pass, over->args[0], state->not_null ? state->not_null[at] : at, out, i, arena);
     }
+}
+
+/* Is row a's value a better MIN or MAX than row b's? SIZE_MAX is no row. */
+static bool is_better(const struct over_call *over, const struct call_state *state, size_t a, size_t b) {
+    if (a == SIZE_MAX || b == SIZE_MAX) return a != SIZE_MAX;
+    int diff = compare_bytes(state->keys[a], state->keys[b]);
+    return over->last ? diff > 0 : diff < 0;
+}
+
+/* The best row of a run, which has moved forward since it was asked for last; SIZE_MAX when all are NULL. */
+static size_t best_of(const struct over_call *over, const struct call_state *state, struct candidates *candidates,
+                      struct row_range run) {
+    if (candidates->to < run.from) candidates->to = run.from;
+    for (; candidates->to < run.to; candidates->to++) {
+        if (!state->keys[candidates->to].data) continue;
+        /* what is not better than the new value and leaves before it can never be the result again */
+        while (candidates->end > candidates->first &&
+               !is_better(over, state, candidates->rows[candidates->end - 1], candidates->to))
+            candidates->end--;
+        candidates->rows[candidates->end++] = candidates->to;
+    }
+    while (candidates->first < candidates->end && candidates->rows[candidates->first] < run.from) candidates->first++;
+    return candidates->first < candidates->end ? candidates->rows[candidates->first] : SIZE_MAX;
 }
 
 static void extreme_block(const struct pass *pass, const struct over_call *over, struct call_state *state,
                           const struct result_block *block, struct vector *out, struct arena *arena) {
     for (int i = 0; i < block->count; i++) {
-        for (; state->to < block->to[i]; state->to++) {
-            struct str key = state->keys[state->to];
-            if (!key.data) continue;
-            /* what is not better than the new value and leaves before it can never be the result again */
-            while (state->deque_end > state->deque_first) {
-                int diff = compare_bytes(state->keys[state->deque[state->deque_end - 1]], key);
-                if (over->last ? diff > 0 : diff < 0) break;
-                state->deque_end--;
-            }
-            state->deque[state->deque_end++] = state->to;
+        const struct over_frame *frame = &block->frames[i];
+        size_t row = block->first + (size_t)i, best = best_of(over, state, &state->before, frame->before), other;
+        if (state->after.rows) {
+            if (frame->own && state->keys[row].data && is_better(over, state, row, best)) best = row;
+            other = best_of(over, state, &state->after, frame->after);
+            if (is_better(over, state, other, best)) best = other;
         }
-        while (state->deque_first < state->deque_end && state->deque[state->deque_first] < block->from[i])
-            state->deque_first++;
-        if (state->deque_first == state->deque_end)
+        if (best == SIZE_MAX)
             put_null(out, arena, i);
         else
-            put_value(pass, over->args[0], state->deque[state->deque_first], out, i, arena);
+            put_value(pass, over->args[0], best, out, i, arena);
     }
 }
 
@@ -491,23 +515,48 @@ static enum status update_slot(const struct pass *pass, const struct over_call *
     return STATUS_OK;
 }
 
-/* From the frame in state to [from, to). */
+/* From the rows in state to those of the frame's two runs. */
 static enum status move_slot(const struct pass *pass, const struct over_call *over, struct call_state *state,
-                             size_t from, size_t to, struct error *err) {
+                             const struct over_frame *frame, struct error *err) {
     const struct aggregate_class *class = over->call->aggregate->class;
-    bool anew = state->from == state->to || from >= state->to || (from > state->from && !class->retractable);
-    if (anew && (from != state->from || to != state->to)) {
-        init_slot(over->call->aggregate, state->slot);
-        if (state->ids)
-            for (size_t i = state->from; i < state->to; i++)
-                if (state->ids[i] != UINT32_MAX) state->id_counts[state->ids[i]] = 0;
-        state->from = state->to = from;
+    const struct row_range runs[2] = {frame->before, frame->after};
+    size_t leaving = 0, staying = 0;
+    for (int k = 0; k < 2; k++) {
+        struct row_range held = state->held[k];
+        size_t gone = runs[k].from < held.to ? runs[k].from - held.from : held.to - held.from;
+        leaving += gone;
+        staying += held.to - held.from - gone;
     }
-    if (from > state->from) TRY(update_slot(pass, over, state, &state->leaving, state->from, from, -1, err));
-    if (to > state->to) TRY(update_slot(pass, over, state, &state->entering, state->to, to, 1, err));
-    state->from = from;
-    state->to = to;
+    if (!staying || (leaving && !class->retractable)) { /* anew */
+        init_slot(over->call->aggregate, state->slot);
+        for (int k = 0; k < 2; k++) {
+            for (size_t i = state->held[k].from; state->ids && i < state->held[k].to; i++)
+                if (state->ids[i] != UINT32_MAX) state->id_counts[state->ids[i]] = 0;
+            state->held[k] = (struct row_range){runs[k].from, runs[k].from};
+        }
+    }
+    for (int k = 0; k < 2; k++) {
+        struct row_range *held = &state->held[k];
+        size_t end = runs[k].from < held->to ? runs[k].from : held->to;
+        if (end > held->from) TRY(update_slot(pass, over, state, &state->leaving[k], held->from, end, -1, err));
+        held->from = runs[k].from;
+        if (held->to < held->from) held->to = held->from;
+        if (runs[k].to > held->to)
+            TRY(update_slot(pass, over, state, &state->entering[k], held->to, runs[k].to, 1, err));
+        held->to = runs[k].to;
+    }
     return STATUS_OK;
+}
+
+/* Adds the row itself to a copy of the slot. */
+static enum status add_own_row(const struct pass *pass, const struct over_call *over, struct call_state *state,
+                               size_t row, void *copy, struct error *err) {
+    void *slot = state->slot;
+    state->slot = copy;
+    enum status status = update_slot(pass, over, state, &state->own, row, row + 1, 1, err);
+    state->slot = slot;
+    if (state->ids && state->ids[row] != UINT32_MAX) state->id_counts[state->ids[row]]--;
+    return status;
 }
 
 static enum status sliding_block(const struct pass *pass, const struct over_call *over, struct call_state *state,
@@ -519,8 +568,11 @@ static enum status sliding_block(const struct pass *pass, const struct over_call
     const void *slots[BLOCK_ROWS];
     if (block->first == 0) init_slot(agg, state->slot);
     for (int i = 0; i < block->count; i++) {
-        TRY(move_slot(pass, over, state, block->from[i], block->to[i], err));
-        slots[i] = memcpy(copies + stride * (size_t)i, state->slot, agg->class->slot_bytes);
+        const struct over_frame *frame = &block->frames[i];
+        TRY(move_slot(pass, over, state, frame, err));
+        void *copy = memcpy(copies + stride * (size_t)i, state->slot, agg->class->slot_bytes);
+        if (frame->own) TRY(add_own_row(pass, over, state, block->first + (size_t)i, copy, err));
+        slots[i] = copy;
     }
     enum status status = agg->class->result(agg, slots, block->count, out, 0, arena, err);
     if (status != STATUS_OK && err && !err->message[0])
@@ -528,39 +580,54 @@ static enum status sliding_block(const struct pass *pass, const struct over_call
     return status;
 }
 
-/* The frame's values in the order of the window; DISTINCT: each where it is first. */
-static enum status values_result(const struct pass *pass, const struct over_call *over, struct call_state *state,
-                                 size_t from, size_t to, struct vector *out, int row, struct arena *arena,
-                                 struct error *err) {
+/* The rows [from, from + count) of the frame as a chunk that from_values takes; DISTINCT: those of them whose value comes first. */
+static struct chunk *frame_chunk(const struct pass *pass, const struct over_call *over, struct call_state *state,
+                                 size_t from, int count, struct arena *arena) {
     const struct bound_aggregate *agg = over->call->aggregate;
-    size_t chunk_count = (to - from + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    const struct chunk **chunks = ARENA_ARRAY(arena, const struct chunk *, chunk_count + 1);
-    if (state->id_counts)
-        for (size_t i = from; i < to; i++)
-            if (state->ids[i] != UINT32_MAX) state->id_counts[state->ids[i]] = 0;
-    for (size_t c = 0; c < chunk_count; c++) {
-        size_t first = from + c * BLOCK_ROWS;
-        int count = to - first < BLOCK_ROWS ? (int)(to - first) : BLOCK_ROWS;
-        struct chunk *args = gather_args(pass, over, first, count, arena);
-        struct chunk *chunk = ARENA_NEW(arena, struct chunk);
-        *chunk = *args;
-        chunk->columns = ARENA_ARRAY(arena, struct vector, args->column_count + 1);
-        memcpy(chunk->columns, args->columns, (size_t)args->column_count * sizeof *args->columns);
-        struct value one = value_i64(type_of(TYPE_BIGINT), 1);
-        vector_init_const(&chunk->columns[chunk->column_count++], arena, one.type, &one);
-        sel_index *sel = arena_alloc(arena, (size_t)(count + 1) * sizeof *sel);
-        int live = 0;
-        for (int i = 0; i < count; i++) {
-            size_t at = first + (size_t)i;
-            if (agg->class->ignores_nulls && is_null(pass, over, at)) continue;
-            if (state->ids && (state->ids[at] == UINT32_MAX || state->id_counts[state->ids[at]]++ > 0)) continue;
-            sel[live++] = (sel_index)i;
-        }
-        chunk->sel = sel;
-        chunk->sel_count = live;
-        chunks[c] = chunk;
+    struct chunk *args = gather_args(pass, over, from, count, arena);
+    struct chunk *chunk = ARENA_NEW(arena, struct chunk);
+    *chunk = *args;
+    chunk->columns = ARENA_ARRAY(arena, struct vector, args->column_count + 1);
+    memcpy(chunk->columns, args->columns, (size_t)args->column_count * sizeof *args->columns);
+    struct value one = value_i64(type_of(TYPE_BIGINT), 1);
+    vector_init_const(&chunk->columns[chunk->column_count++], arena, one.type, &one);
+    sel_index *sel = arena_alloc(arena, (size_t)(count + 1) * sizeof *sel);
+    int live = 0;
+    for (int i = 0; i < count; i++) {
+        size_t at = from + (size_t)i;
+        if (agg->class->ignores_nulls && is_null(pass, over, at)) continue;
+        if (state->ids && (state->ids[at] == UINT32_MAX || state->id_counts[state->ids[at]]++ > 0)) continue;
+        sel[live++] = (sel_index)i;
     }
+    chunk->sel = sel;
+    chunk->sel_count = live;
+    return chunk;
+}
+
+/* The frame's values in the order of the window. */
+static enum status values_result(const struct pass *pass, const struct over_call *over, struct call_state *state,
+                                 const struct row_range *runs, int run_count, struct vector *out, int row,
+                                 struct arena *arena, struct error *err) {
+    const struct bound_aggregate *agg = over->call->aggregate;
+    size_t chunk_count = 0;
+    for (int k = 0; k < run_count; k++) {
+        chunk_count += (runs[k].to - runs[k].from + BLOCK_ROWS - 1) / BLOCK_ROWS;
+        for (size_t i = runs[k].from; state->id_counts && i < runs[k].to; i++)
+            if (state->ids[i] != UINT32_MAX) state->id_counts[state->ids[i]] = 0;
+    }
+    const struct chunk **chunks = ARENA_ARRAY(arena, const struct chunk *, chunk_count + 1);
+    size_t c = 0;
+    for (int k = 0; k < run_count; k++)
+        for (size_t from = runs[k].from; from < runs[k].to; from += BLOCK_ROWS) {
+            int count = runs[k].to - from < BLOCK_ROWS ? (int)(runs[k].to - from) : BLOCK_ROWS;
+            chunks[c++] = frame_chunk(pass, over, state, from, count, arena);
+        }
     return agg->class->from_values(agg, chunks, (int)chunk_count, out, row, arena, err);
+}
+
+static bool same_rows(const struct over_frame *a, const struct over_frame *b) {
+    return !a->own && !b->own && a->before.from == b->before.from && a->before.to == b->before.to &&
+           a->after.from == b->after.from && a->after.to == b->after.to;
 }
 
 static enum status values_block(const struct pass *pass, const struct over_call *over, struct call_state *state,
@@ -568,16 +635,17 @@ static enum status values_block(const struct pass *pass, const struct over_call 
                                 struct error *err) {
     state->has_same = false;
     for (int i = 0; i < block->count; i++) {
-        size_t from = block->from[i], to = block->to[i];
-        if (!state->has_same || from != state->from || to != state->to) {
-            TRY(values_result(pass, over, state, from, to, out, i, arena, err));
-            state->same = vector_get(out, i, arena);
-            state->has_same = true;
-            state->from = from;
-            state->to = to;
-        } else {
+        const struct over_frame *frame = &block->frames[i];
+        if (state->has_same && same_rows(frame, &state->same_frame)) {
             vector_set(out, arena, VECTOR_CAPACITY, i, &state->same);
+            continue;
         }
+        struct row_range runs[3];
+        int run_count = over_frame_runs(frame, block->first + (size_t)i, runs);
+        TRY(values_result(pass, over, state, runs, run_count, out, i, arena, err));
+        state->same = vector_get(out, i, arena);
+        state->has_same = true;
+        state->same_frame = *frame;
     }
     return STATUS_OK;
 }
@@ -638,8 +706,11 @@ static enum status run_partition(struct pass *pass, struct error *err) {
     over_window_start(window);
     pass->states = ARENA_ARRAY(&pass->arena, struct call_state, shared->call_count + 1);
     for (int i = 0; i < shared->call_count; i++) {
-        arena_init(&pass->states[i].entering.arena, pass->inst->op->account);
-        arena_init(&pass->states[i].leaving.arena, pass->inst->op->account);
+        for (int k = 0; k < 2; k++) {
+            arena_init(&pass->states[i].entering[k].arena, pass->inst->op->account);
+            arena_init(&pass->states[i].leaving[k].arena, pass->inst->op->account);
+        }
+        arena_init(&pass->states[i].own.arena, pass->inst->op->account);
         start_call(pass, &shared->calls[i], &pass->states[i]);
     }
     struct result_block *block = ARENA_NEW(&pass->arena, struct result_block);
@@ -649,16 +720,18 @@ static enum status run_partition(struct pass *pass, struct error *err) {
         block->count = left < BLOCK_ROWS ? (int)left : BLOCK_ROWS;
         for (int i = 0; i < block->count && status == STATUS_OK; i++) {
             status = over_window_move(window, block->first + (size_t)i, err);
-            block->from[i] = window->from;
-            block->to[i] = window->to;
+            block->frames[i] = over_window_frame(window, block->first + (size_t)i);
             block->group[i] = window->group;
         }
         arena_reset(&pass->block_arena);
         if (status == STATUS_OK) status = emit_block(pass, block, err);
     }
     for (int i = 0; i < shared->call_count; i++) {
-        arena_destroy(&pass->states[i].entering.arena);
-        arena_destroy(&pass->states[i].leaving.arena);
+        for (int k = 0; k < 2; k++) {
+            arena_destroy(&pass->states[i].entering[k].arena);
+            arena_destroy(&pass->states[i].leaving[k].arena);
+        }
+        arena_destroy(&pass->states[i].own.arena);
     }
     return status;
 }

@@ -1,5 +1,6 @@
 /* Frames of OVER windows (SQL:2016 part 2, 7.15): ROWS count rows, GROUPS groups of peers, RANGE compares the value of the ORDER BY
- * column. As offsets are constants, both ends move forward only, so a partition is passed once. */
+ * column. As offsets are constants, both ends move forward only, so a partition is passed once. EXCLUDE cuts the rows around the current
+ * one out, which leaves two runs that move forward only as well. */
 #include "op/over_frame.h"
 
 #include <math.h>
@@ -193,4 +194,35 @@ enum status over_window_move(struct over_window *window, size_t row, struct erro
             window->from = window->to;
     }
     return STATUS_OK;
+}
+
+/* ---- EXCLUDE ---- */
+
+static size_t clamped(size_t position, const struct over_window *window) {
+    if (position < window->from) return window->from;
+    return position > window->to ? window->to : position;
+}
+
+struct over_frame over_window_frame(const struct over_window *window, size_t row) {
+    struct row_range hole = {row, row + 1};
+    switch (window->spec->exclude) {
+    case EXCLUDE_NO_OTHERS:
+        return (struct over_frame){.before = {window->from, window->to}, .after = {window->to, window->to}};
+    case EXCLUDE_CURRENT_ROW: break;
+    case EXCLUDE_GROUP:
+    case EXCLUDE_TIES:
+        hole = (struct row_range){window->groups[window->group], window->groups[window->group + 1]};
+        break;
+    }
+    return (struct over_frame){.before = {window->from, clamped(hole.from, window)},
+                               .after = {clamped(hole.to, window), window->to},
+                               .own = window->spec->exclude == EXCLUDE_TIES && row >= window->from && row < window->to};
+}
+
+int over_frame_runs(const struct over_frame *frame, size_t row, struct row_range runs[3]) {
+    int count = 0;
+    if (frame->before.from < frame->before.to) runs[count++] = frame->before;
+    if (frame->own) runs[count++] = (struct row_range){row, row + 1};
+    if (frame->after.from < frame->after.to) runs[count++] = frame->after;
+    return count;
 }

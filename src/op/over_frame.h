@@ -26,9 +26,24 @@ struct over_window {
     size_t from, to; /* the frame: rows [from, to); empty when equal */
 };
 
+struct row_range {
+    size_t from, to; /* rows [from, to); empty when equal */
+};
+
+/* The rows of a frame that EXCLUDE leaves: two runs, whose ends only ever move forward either, and between them with EXCLUDE TIES the
+ * row itself. Without EXCLUDE all are in the first run. */
+struct over_frame {
+    struct row_range before, after;
+    bool own; /* the row itself is one of them */
+};
+
 /* groups and rows are set. */
 void over_window_start(struct over_window *window);
 /* Moves to row `row`, which follows the one before. STATUS_OUT_OF_RANGE when a bound lies beyond what times can say. */
 enum status over_window_move(struct over_window *window, size_t row, struct error *err);
+/* The frame of row `row`, to which the window has moved. */
+struct over_frame over_window_frame(const struct over_window *window, size_t row);
+/* Its non-empty runs in the order of the rows; returns how many. */
+int over_frame_runs(const struct over_frame *frame, size_t row, struct row_range runs[3]);
 
 #endif

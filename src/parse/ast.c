@@ -94,7 +94,8 @@ static const struct field *const fields_of[AST_KIND_COUNT] = {
                                 I(ast_json_clauses, on_null)),
     [AST_WINDOW] = FIELDS(N(ast_window, name) N(ast_window, base) L(ast_window, partition_by) L(ast_window, order_by)
                           I(ast_window, frame_unit) B(ast_window, frame_between) I(ast_window, start)
-                          N(ast_window, start_expr) I(ast_window, end) N(ast_window, end_expr)),
+                          N(ast_window, start_expr) I(ast_window, end) N(ast_window, end_expr)
+                          I(ast_window, exclude)),
     [AST_ORDER_ITEM] = FIELDS(N(ast_order_item, expr) B(ast_order_item, descending) I(ast_order_item, nulls)),
 
     [AST_TYPE] = FIELDS(I(ast_type, type_kind) I(ast_type, nullability) I(ast_type, precision) I(ast_type, scale)

@@ -544,6 +544,14 @@ enum ast_bound_kind {
     AST_BOUND_UNBOUNDED_FOLLOWING,
 };
 
+enum ast_exclusion {
+    AST_EXCLUDE_NONE, /* not written */
+    AST_EXCLUDE_NO_OTHERS,
+    AST_EXCLUDE_CURRENT_ROW,
+    AST_EXCLUDE_GROUP,
+    AST_EXCLUDE_TIES
+};
+
 /* OVER (..) and the definitions of a WINDOW clause. */
 struct ast_window {
     struct ast_node node;
@@ -555,6 +563,7 @@ struct ast_window {
     bool frame_between; /* start and end written; else only start, and end is CURRENT ROW */
     enum ast_bound_kind start, end;
     struct ast_node *start_expr, *end_expr; /* of PRECEDING and FOLLOWING */
+    enum ast_exclusion exclude;
 };
 
 enum ast_order_nulls { AST_ORDER_NULLS_DEFAULT, AST_ORDER_NULLS_FIRST, AST_ORDER_NULLS_LAST };

@@ -212,8 +212,8 @@ static struct ast_type *type_new(struct parser *parser, enum ast_type_kind kind,
 %token MAP MATCH MATCHED MATCH_CONDITION MATCH_RECOGNIZE MATERIALIZED MEASURES MEMBER MERGE METADATA MINUTE MINUTES
 %token MODEL MODELS
 %token MODIFY MODULE MODULES MONTH MONTHS MULTISET
-%token NATURAL NEXT NOT NOTHING NULL NULLS NUMERIC
-%token OBJECT OF OFFSET ON ONE ONLY OPTIONS OR ORDER ORDINALITY OUTER OUTPUT OVER OVERLAPS OVERLAY OVERWRITE OVERWRITING
+%token NATURAL NEXT NO NOT NOTHING NULL NULLS NUMERIC
+%token OBJECT OF OFFSET ON ONE ONLY OPTIONS OR ORDER ORDINALITY OTHERS OUTER OUTPUT OVER OVERLAPS OVERLAY OVERWRITE OVERWRITING
 %token PARTITION PARTITIONED PARTITIONS PAST PATTERN PER PERCENT PERMUTE PIVOT PLACING PLAN PLAN_ADVICE POSITION PRECEDING
 %token PRECISION PRIMARY PROCEDURES PYTHON
 %token QUALIFY QUARTER QUARTERS QUIT
@@ -1915,18 +1915,29 @@ opt_partition_by
 
 opt_frame
     : %empty { $$ = NEW(WINDOW, ast_window, @$, .end = AST_BOUND_CURRENT_ROW); }
-    | frame_unit frame_start {
+    | frame_unit frame_start opt_exclusion {
           $$ = $2;
           $$->frame_unit = $1;
           $$->end = AST_BOUND_CURRENT_ROW;
+          $$->exclude = $3;
       }
-    | frame_unit BETWEEN frame_start AND frame_end {
+    | frame_unit BETWEEN frame_start AND frame_end opt_exclusion {
           $$ = $3;
           $$->frame_unit = $1;
           $$->frame_between = true;
           $$->end = $5->start;
           $$->end_expr = $5->start_expr;
+          $$->exclude = $6;
       }
+    ;
+
+%type <number> opt_exclusion;
+opt_exclusion
+    : %empty { $$ = AST_EXCLUDE_NONE; }
+    | EXCLUDE NO OTHERS { $$ = AST_EXCLUDE_NO_OTHERS; }
+    | EXCLUDE CURRENT ROW { $$ = AST_EXCLUDE_CURRENT_ROW; }
+    | EXCLUDE GROUP { $$ = AST_EXCLUDE_GROUP; }
+    | EXCLUDE TIES { $$ = AST_EXCLUDE_TIES; }
     ;
 
 %type <number> frame_unit;
@@ -3555,6 +3566,7 @@ plain_word
     | MONTH %prec AS_IDENTIFIER
     | MONTHS %prec AS_IDENTIFIER
     | NEXT %prec AS_IDENTIFIER
+    | NO %prec AS_IDENTIFIER
     | NOTHING %prec AS_IDENTIFIER
     | NULLS %prec AS_IDENTIFIER
     | OBJECT %prec AS_IDENTIFIER
@@ -3563,6 +3575,7 @@ plain_word
     | ONLY %prec AS_IDENTIFIER
     | OPTIONS %prec AS_IDENTIFIER
     | ORDINALITY %prec AS_IDENTIFIER
+    | OTHERS %prec AS_IDENTIFIER
     | OUTPUT %prec AS_IDENTIFIER
     | OVERLAY %prec AS_IDENTIFIER
     | OVERWRITE %prec AS_IDENTIFIER

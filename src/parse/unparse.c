@@ -372,6 +372,8 @@ static void put_window(const struct ast_window *window, struct strbuf *out) {
                 break;
             }
         }
+        static const char *const excluded[] = {"", "NO OTHERS", "CURRENT ROW", "GROUP", "TIES"};
+        if (window->exclude != AST_EXCLUDE_NONE) strbuf_printf(out, " EXCLUDE %s", excluded[window->exclude]);
     }
     strbuf_putc(out, ')');
 }

@@ -339,6 +339,7 @@ static bool specs_equal(const struct window_spec *a, const struct window_spec *b
     if (!ints_equal(a->partition, b->partition, a->partition_count)) return false;
     if (!sort_keys_equal(a->order, b->order, a->order_count)) return false;
     if (a->has_frame != b->has_frame || a->unit != b->unit || a->start != b->start || a->end != b->end) return false;
+    if (a->exclude != b->exclude) return false;
     if (has_offset(a->start) && !values_equal(&a->start_offset, &b->start_offset, 1)) return false;
     return !has_offset(a->end) || values_equal(&a->end_offset, &b->end_offset, 1);
 }

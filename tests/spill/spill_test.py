@@ -60,6 +60,8 @@ SKEWED = {
     "extremes_of_all": "SELECT MIN(s), MAX(s) FROM h",
     "over_one_partition": "SELECT v, ROW_NUMBER() OVER (ORDER BY v), SUM(CAST(v AS BIGINT)) OVER (ORDER BY v), "
                           "LAG(s, 5) OVER (ORDER BY v) FROM h",
+    "over_exclude": "SELECT v, COUNT(*) OVER w, MAX(s) OVER w FROM h "
+                    "WINDOW w AS (ORDER BY v ROWS BETWEEN 2 PRECEDING AND 5 FOLLOWING EXCLUDE CURRENT ROW)",
     "skew_intersect_all": "SELECT k, s FROM q INTERSECT ALL SELECT k, s FROM q",
     "skew_except_all": "SELECT k FROM h EXCEPT ALL SELECT k FROM p",
 }
