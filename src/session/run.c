@@ -543,28 +543,6 @@ static enum status explain_delete(struct statement_ctx *ctx, const struct bound_
     return status;
 }
 
-/* The rows that a MERGE finds are kept, then written by its clauses, each a query over the rows. */
-static enum status explain_merge(struct statement_ctx *ctx, const struct ast_merge *merge, struct error *err) {
-    struct bind_env env;
-    struct bound_merge bound;
-    struct plan *source_plan, *changes_plan;
-    session_bind_env(ctx->session, ctx->arena, false, &env);
-    TRY(bind_merge(&env, merge, &bound, err));
-    struct plan_options options = planner_options(ctx->session, false);
-    struct bound_query source = {bound.held->base};
-    struct rel *optimized;
-    TRY(plan_optimize(ctx->arena, source.rel, &options, &optimized, err));
-    TRY(plan_query(ctx->arena, &source, &options, &source_plan, err));
-    TRY(plan_inserts(ctx->arena, bound.changes, bound.change_count, &options, &changes_plan, err));
-    struct strbuf text = {0};
-    plan_explain(&text, 1, &source.rel, &optimized, source_plan);
-    strbuf_puts(&text, "\n== Changes by Clause ==\n");
-    plan_explain(&text, bound.change_count, NULL, NULL, changes_plan);
-    enum status status = print_lines(ctx, &text, err);
-    strbuf_free(&text);
-    return status;
-}
-
 /* The sections that EXPLAIN is asked for beside the usual ones, which have the changelog modes anyway. */
 static void explain_details(const struct session *session, uint32_t details, const struct plan *plan,
                             struct strbuf *text) {
@@ -580,6 +558,31 @@ static void explain_details(const struct session *session, uint32_t details, con
         strbuf_puts(text, "\n== Physical Execution Plan ==\n");
         plan_explain_json(text, plan, workers(session));
     }
+}
+
+/* The rows that a MERGE finds are kept, then written by its clauses, each a query over the rows. */
+static enum status explain_merge(struct statement_ctx *ctx, const struct ast_merge *merge, uint32_t details,
+                                 struct error *err) {
+    struct bind_env env;
+    struct bound_merge bound;
+    struct plan *source_plan, *changes_plan;
+    session_bind_env(ctx->session, ctx->arena, false, &env);
+    TRY(bind_merge(&env, merge, &bound, err));
+    struct plan_options options = planner_options(ctx->session, false);
+    struct bound_query source = {bound.held->base};
+    struct rel *optimized;
+    TRY(plan_optimize(ctx->arena, source.rel, &options, &optimized, err));
+    TRY(plan_query(ctx->arena, &source, &options, &source_plan, err));
+    TRY(plan_inserts(ctx->arena, bound.changes, bound.change_count, &options, &changes_plan, err));
+    struct strbuf text = {0};
+    plan_explain(&text, 1, &source.rel, &optimized, source_plan);
+    explain_details(ctx->session, details, source_plan, &text);
+    strbuf_puts(&text, "\n== Changes by Clause ==\n");
+    plan_explain(&text, bound.change_count, NULL, NULL, changes_plan);
+    explain_details(ctx->session, details, changes_plan, &text);
+    enum status status = print_lines(ctx, &text, err);
+    strbuf_free(&text);
+    return status;
 }
 
 enum status session_explain(struct statement_ctx *ctx, const struct ast_explain *explain, struct error *err) {
@@ -614,12 +617,12 @@ enum status session_explain(struct statement_ctx *ctx, const struct ast_explain 
             TRY(explain_delete(ctx, inserts, &taken, err));
             if (taken) return STATUS_OK;
         }
-    } else if (target->kind == AST_MERGE && !(explain->details & ~(unsigned)AST_EXPLAIN_PLAN_FOR)) {
-        return explain_merge(ctx, AST_AS(target, ast_merge), err);
+    } else if (target->kind == AST_MERGE && !analyze) {
+        return explain_merge(ctx, AST_AS(target, ast_merge), explain->details, err);
     } else {
         return error_set_at(err, STATUS_NOT_SUPPORTED, target->offset, target->length,
                             target->kind == AST_MERGE
-                                ? "EXPLAIN of a MERGE takes no details"
+                                ? "EXPLAIN ANALYZE of a MERGE is not supported"
                                 : "EXPLAIN works for queries, INSERT, UPDATE, DELETE, MERGE and statement sets");
     }
     struct plan_options options = planner_options(ctx->session, streaming);

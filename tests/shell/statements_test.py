@@ -105,6 +105,21 @@ def all_details_at_once(tmp):
     equal(len(json.loads(out.split("== Physical Execution Plan ==\n")[1])["roots"]), 2)
 
 
+@test
+def details_of_a_merge(tmp):
+    out = sql(TABLES + "EXPLAIN ESTIMATED_COST, CHANGELOG_MODE, PLAN_ADVICE, JSON_EXECUTION_PLAN MERGE INTO t USING k ON p = a "
+              "WHEN MATCHED AND b = 'x' THEN DELETE WHEN MATCHED THEN UPDATE SET v = b "
+              "WHEN NOT MATCHED THEN INSERT (p, c, v) VALUES (a, 1, b);")
+    reading, changes = out.split("== Changes by Clause ==\n")
+    for text, roots in ((reading, 1), (changes, 3)):
+        for part in ("with estimated costs", "== Plan Advice ==", "changelogMode=[I]"):
+            assert part in text, (part, text)
+        plan = json.loads(text.split("== Physical Execution Plan ==\n")[1])
+        equal(len(plan["roots"]), roots)
+    operators = [node["operator"] for node in json.loads(changes.split("== Physical Execution Plan ==\n")[1])["nodes"]]
+    equal(operators.count("Sink"), 3)
+
+
 def advice(statement):
     out = sql(TABLES + "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y');" + f"EXPLAIN PLAN_ADVICE {statement};")
     return out.split("== Plan Advice ==\n")[1].splitlines()
