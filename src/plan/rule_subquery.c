@@ -1457,27 +1457,27 @@ static enum status find_references(struct planner *p, struct expr *expr, struct 
     return STATUS_OK;
 }
 
-struct outer_move {
+struct outer_map {
     struct planner *p;
-    int from, delta;
+    const int *map;
 };
 
-static struct expr *move_reference(struct expr *expr, void *data) {
-    const struct outer_move *move = data;
-    if (expr->kind != EXPR_OUTER || expr->outer.level != 1 || expr->outer.index < move->from) return NULL;
-    struct expr *copy = arena_memdup(move->p->arena, expr, sizeof *expr);
-    copy->outer.index += move->delta;
+static struct expr *map_reference(struct expr *expr, void *data) {
+    const struct outer_map *outer = data;
+    if (expr->kind != EXPR_OUTER || expr->outer.level != 1) return NULL;
+    struct expr *copy = arena_memdup(outer->p->arena, expr, sizeof *expr);
+    copy->outer.index = outer->map[expr->outer.index];
     return copy;
 }
 
-/* Columns from `from` on lie delta further behind. */
-static struct expr *move_references(struct planner *p, struct expr *expr, int from, int delta) {
+/* Columns become map[column], in the queries of a condition too. */
+static struct expr *map_references(struct planner *p, struct expr *expr, const int *map) {
     struct expr *copy = arena_memdup(p->arena, expr, sizeof *expr);
-    if (expr->kind == EXPR_COLUMN && expr->column.index >= from) copy->column.index += delta;
+    if (expr->kind == EXPR_COLUMN) copy->column.index = map[expr->column.index];
     copy->args = ARENA_ARRAY(p->arena, struct expr *, expr->arg_count + 1);
-    for (int i = 0; i < expr->arg_count; i++) copy->args[i] = move_references(p, expr->args[i], from, delta);
-    struct outer_move move = {p, from, delta};
-    if (expr->kind == EXPR_SUBQUERY) copy->subquery.rel = map_tree(p, expr->subquery.rel, move_reference, &move);
+    for (int i = 0; i < expr->arg_count; i++) copy->args[i] = map_references(p, expr->args[i], map);
+    struct outer_map outer = {p, map};
+    if (expr->kind == EXPR_SUBQUERY) copy->subquery.rel = map_tree(p, expr->subquery.rel, map_reference, &outer);
     return copy;
 }
 
@@ -1502,65 +1502,78 @@ static enum status add_values(struct planner *p, struct rel *rel, const struct e
     return STATUS_OK;
 }
 
-/* The rows numbered: two that are alike get different numbers. */
-static struct rel *numbered(struct planner *p, struct rel *rel) {
-    struct window_spec *spec = ARENA_NEW(p->arena, struct window_spec);
-    *spec =
-        (struct window_spec){.unit = FRAME_RANGE, .start = BOUND_UNBOUNDED_PRECEDING, .end = BOUND_UNBOUNDED_FOLLOWING};
-    struct window_call call = {
-        .function = "ROW_NUMBER", .type = type_with_nullable(p->arena, type_of(TYPE_BIGINT), false), .name = "$number"};
-    return rel_over(p->arena, rel, spec, 1, &call);
+static struct expr *note_column(struct expr *expr, void *data) {
+    if (expr->kind == EXPR_OUTER && expr->outer.level == 1) ((bool *)data)[expr->outer.index] = true;
+    return NULL;
 }
 
-/* ON of an outer join, with a query that reads both sides: the pairs for which it holds are found by an inner join of numbered rows;
- * then come the rows whose number is in no pair. */
+/* The columns that a condition reads, in its queries too. */
+static void find_columns(struct planner *p, const struct expr *expr, bool *used) {
+    if (expr->kind == EXPR_COLUMN) used[expr->column.index] = true;
+    if (expr->kind == EXPR_SUBQUERY) map_tree(p, expr->subquery.rel, note_column, used);
+    for (int i = 0; i < expr->arg_count; i++) find_columns(p, expr->args[i], used);
+}
+
+/* The distinct values of rel's columns that are used, of those that begin at `first`; their positions behind *count others go to map. */
+static struct rel *distinct_used(struct planner *p, struct rel *rel, const bool *used, int first, int *map,
+                                 int *count) {
+    int n = rel->schema.column_count, *columns = ARENA_ARRAY(p->arena, int, n + 1);
+    int *keys = ARENA_ARRAY(p->arena, int, n + 1), key_count = 0;
+    for (int i = 0; i < n; i++) {
+        if (!used[first + i]) continue;
+        map[first + i] = *count + key_count;
+        keys[key_count] = key_count;
+        columns[key_count++] = i;
+    }
+    *count += key_count;
+    return rel_aggregate(p->arena, plani_pick(p, rel, columns, key_count), key_count, keys, 0, NULL);
+}
+
+/* rel's used columns, of those that begin at `first`, are those of the pairs, which lie behind `before` columns. */
+static enum status same_values(struct planner *p, const struct rel *rel, const bool *used, int first, const int *map,
+                               const struct rel *pairs, int before, struct expr_list *on, struct error *err) {
+    for (int i = 0; i < rel->schema.column_count; i++) {
+        if (!used[first + i]) continue;
+        struct expr *same, *own = plani_column(p, &rel->schema, i);
+        struct expr *pair = expr_shift(p->arena, plani_column(p, &pairs->schema, map[first + i]), before);
+        TRY(plani_call2(p, own->type->nullable ? "IS NOT DISTINCT FROM" : "=", own, pair, &same, err));
+        plani_add(p, on, same);
+    }
+    return STATUS_OK;
+}
+
+/* ON of an outer join, with a query that reads both sides: which values of the two sides belong together is found by an inner join of
+ * their distinct values. The right rows get the left values that they belong to, and are then joined by these. */
 static enum status join_pairs(struct planner *p, struct rel *rel, struct rel *left, struct rel *right,
                               const struct expr_list *on, const struct expr_list *both, struct rel **out,
                               struct error *err) {
-    if (p->options->streaming) {
-        const struct expr *place = both->items[0];
-        error_set_at(err, STATUS_NOT_SUPPORTED, place->offset, place->offset >= 0 ? place->length : 0,
-                     "a subquery over both sides of an outer join is not supported in streaming mode");
-        error_hint(err, "put it into a derived table that is joined");
-        return STATUS_NOT_SUPPORTED;
-    }
-    int n = left->schema.column_count, m = right->schema.column_count;
-    bool keeps_left = rel->join.type != JOIN_RIGHT, keeps_right = rel->join.type != JOIN_LEFT;
-    struct rel *x = numbered(p, left), *y = numbered(p, right), *pairs;
-    int *wide = ARENA_ARRAY(p->arena, int, n + m + 1); /* the number of x lies between the columns */
-    for (int i = 0; i < n + m; i++) wide[i] = i < n ? i : i + 1;
-    struct expr_list inner = {0};
-    for (int i = 0; i < on->count; i++) plani_add(p, &inner, expr_remap(p->arena, on->items[i], wide));
+    int n = left->schema.column_count, m = right->schema.column_count, count = 0;
+    bool keeps_right = rel->join.type != JOIN_LEFT;
+    bool *used = ARENA_ARRAY(p->arena, bool, n + m + 1);
+    int *map = ARENA_ARRAY(p->arena, int, n + m + 1);
+    for (int i = 0; i < on->count; i++) find_columns(p, on->items[i], used);
+    for (int i = 0; i < both->count; i++) find_columns(p, both->items[i], used);
+    struct rel *x = distinct_used(p, left, used, 0, map, &count);
+    struct rel *y = distinct_used(p, right, used, n, map, &count), *pairs;
+    struct expr_list inner = {0}, queries = {0}, to_pairs = {0}, to_left = {0};
+    for (int i = 0; i < on->count; i++) plani_add(p, &inner, expr_remap(p->arena, on->items[i], map));
+    for (int i = 0; i < both->count; i++) plani_add(p, &queries, map_references(p, both->items[i], map));
     struct rel *join = rel_join(p->arena, x, y, JOIN_INNER, plani_and(p, &inner));
-    int *columns = ARENA_ARRAY(p->arena, int, n + m + 2);
-    for (int i = 0; i < n + m; i++) columns[i] = wide[i];
-    columns[n + m] = n;
-    columns[n + m + 1] = n + 1 + m;
-    join = plani_pick(p, join, columns, n + m + 2); /* left, right, their numbers: queries see what they expect */
-    TRY(filter_node(p, rel_filter(p->arena, join, plani_and(p, both)), join, &pairs, err));
-    struct rel *parts[3];
-    int part_count = 0;
-    for (int part = 0; part < 3; part++) {
-        if ((part == 1 && !keeps_left) || (part == 2 && !keeps_right)) continue;
-        struct rel *source = pairs;
-        if (part) {
-            struct rel *side = part == 1 ? x : y;
-            int number = side->schema.column_count - 1, other = part == 1 ? n + m : n + m + 1;
-            struct expr *same,
-                *found = expr_shift(p->arena, plani_column(p, &pairs->schema, other), side->schema.column_count);
-            TRY(plani_call2(p, "=", plani_column(p, &side->schema, number), found, &same, err));
-            source = rel_join(p->arena, side, pairs, JOIN_ANTI, same);
-        }
-        struct expr **exprs = ARENA_ARRAY(p->arena, struct expr *, n + m + 1);
-        for (int i = 0; i < n + m; i++) {
-            int at = part == 0 ? i : part == 1 ? (i < n ? i : -1) : i - n;
-            const struct type *type = rel->schema.types[i];
-            exprs[i] = at < 0 ? expr_null(p->arena, type)
-                              : expr_cast(p->arena, plani_column(p, &source->schema, at), type, false);
-        }
-        parts[part_count++] = rel_project(p->arena, source, n + m, exprs, (const char **)rel->schema.names);
+    TRY(filter_node(p, rel_filter(p->arena, join, plani_and(p, &queries)), join, &pairs, err));
+    struct expr *mark = expr_true(p->arena), *found;
+    pairs = append_exprs(p, pairs, &mark, 1, "$pair");
+    TRY(same_values(p, right, used, n, map, pairs, m, &to_pairs, err));
+    join = rel_join(p->arena, right, pairs, keeps_right ? JOIN_LEFT : JOIN_INNER, plani_and(p, &to_pairs));
+    TRY(same_values(p, left, used, 0, map, pairs, n + m, &to_left, err));
+    if (keeps_right) { /* without a pair its left values are NULL, and must not be equal to NULLs */
+        found = expr_shift(p->arena, plani_column(p, &join->schema, m + count), n);
+        TRY(plani_call2(p, "IS NOT NULL", found, NULL, &found, err));
+        plani_add(p, &to_left, found);
     }
-    *out = rel_union_all(p->arena, part_count, parts);
+    join = rel_join(p->arena, left, join, rel->join.type, plani_and(p, &to_left));
+    int *columns = ARENA_ARRAY(p->arena, int, n + m + 1);
+    for (int i = 0; i < n + m; i++) columns[i] = i;
+    *out = plani_pick(p, join, columns, n + m);
     return STATUS_OK;
 }
 
@@ -1571,6 +1584,8 @@ static enum status join_node(struct planner *p, struct rel *rel, struct rel *lef
     struct expr_list conjuncts = {0}, on = {0}, above = {0}, own[2] = {{0}, {0}}, both = {0};
     plani_split_and(p, rel->join.condition, &conjuncts);
     int counts[2] = {left->schema.column_count, right->schema.column_count};
+    int *to_right = ARENA_ARRAY(p->arena, int, counts[0] + counts[1] + 1); /* positions on the right side alone */
+    for (int i = 0; i < counts[1]; i++) to_right[counts[0] + i] = i;
     for (int i = 0; i < conjuncts.count; i++) {
         struct expr *conjunct = conjuncts.items[i];
         if (!expr_has_subquery(conjunct)) {
@@ -1583,8 +1598,7 @@ static enum status join_node(struct planner *p, struct rel *rel, struct rel *lef
             if (seen.left && seen.right)
                 plani_add(p, &both, conjunct);
             else
-                plani_add(p, &own[seen.right],
-                          seen.right ? move_references(p, conjunct, counts[0], -counts[0]) : conjunct);
+                plani_add(p, &own[seen.right], seen.right ? map_references(p, conjunct, to_right) : conjunct);
         }
     }
     if (rel->join.type == JOIN_INNER) {
@@ -1624,8 +1638,7 @@ static enum status join_node(struct planner *p, struct rel *rel, struct rel *lef
         }
     struct rel *join = rel_join(p->arena, sides[0], sides[1], rel->join.type, plani_and(p, &conditions));
     if (both.count) {
-        for (int i = 0; i < both.count; i++)
-            plani_add(p, &moved, added ? move_references(p, both.items[i], counts[0], added) : both.items[i]);
+        for (int i = 0; i < both.count; i++) plani_add(p, &moved, map_references(p, both.items[i], map));
         TRY(join_pairs(p, join, sides[0], sides[1], &conditions, &moved, &join, err));
     }
     *out = plani_restore(p, plani_pick(p, join, map, counts[0] + counts[1]), &rel->schema);
