@@ -192,9 +192,14 @@ static const struct test_case aggregates_cases[] = {
      "INVALID_QUERY: column 'b' must appear in GROUP BY or inside an aggregate function\n"
      "at: b\n"
      "hint: the query has an aggregate function or HAVING, and no GROUP BY\n"},
-    {"SELECT a, t.* FROM t GROUP BY 2", "INVALID_QUERY: GROUP BY positions do not count the columns of *\n"
-                                        "at: 2\n"
-                                        "hint: name the column\n"},
+    {"SELECT t.a, u.* FROM t, u GROUP BY 1, 9",
+     "INVALID_QUERY: GROUP BY position 9 is not in the select list of 3 columns\n"
+     "at: 9\n"},
+    {"SELECT *, COUNT(*) FROM u GROUP BY 1, 3", "INVALID_QUERY: aggregate function COUNT is not allowed in GROUP BY\n"
+                                                "at: COUNT(*)\n"},
+    {"SELECT *, COUNT(*) FROM u GROUP BY 1",
+     "INVALID_QUERY: column 'd' must appear in GROUP BY or inside an aggregate function\n"
+     "at: *\n"},
     {"SELECT a, SUM(b) AS s FROM t GROUP BY s", "INVALID_QUERY: aggregate function SUM is not allowed in GROUP BY\n"
                                                 "at: SUM(b)\n"},
     {"SELECT a AS z FROM t GROUP BY z + 1",

@@ -18,39 +18,45 @@ static int add_key(struct binder *b, struct select *select, struct expr *expr) {
     return select->key_count++;
 }
 
-/* GROUP BY 2: the second item, as long as no star makes it unclear which that is. */
-static enum status item_at_position(const struct context *ctx, const struct select *select, const struct ast_node *node,
-                                    const struct ast_select_item **out, struct error *err) {
+/* GROUP BY 2: the second column of the select list; a star counts as the columns that it stands for. *out NULL: node is no number. */
+static enum status bind_position(const struct context *ctx, const struct select *select, const struct ast_node *node,
+                                 struct expr **out, struct error *err) {
     const struct ast_list *items = &select->ast->items;
-    int position;
-    TRY(bind_ordinal(ctx->b, node, "GROUP BY", items->count, &position, err));
-    for (int i = 0; i < position; i++) {
-        *out = AST_AT(*items, i, ast_select_item);
-        if ((*out)->expr->kind != AST_STAR) continue;
-        enum status status =
-            bind_error(ctx->b, err, STATUS_INVALID_QUERY, node, "GROUP BY positions do not count the columns of *");
-        error_hint(err, "name the column");
-        return status;
+    int *counts = ARENA_ARRAY(ctx->b->arena, int, items->count), count = 0, position;
+    struct select *stars = ARENA_ARRAY(ctx->b->arena, struct select, items->count);
+    for (int i = 0; i < items->count; i++) {
+        const struct ast_node *item = AST_AT(*items, i, ast_select_item)->expr;
+        counts[i] = 1;
+        if (item->kind == AST_STAR) {
+            stars[i].ast = select->ast;
+            TRY(expand_star(ctx, &stars[i], (const struct ast_star *)item, err));
+            counts[i] = stars[i].item_count;
+        }
+        count += counts[i];
     }
-    return STATUS_OK;
+    TRY(bind_ordinal(ctx->b, node, "GROUP BY", count, &position, err));
+    if (!position) return STATUS_OK;
+    int item = 0;
+    while (position > counts[item]) position -= counts[item++];
+    if (stars[item].ast) {
+        *out = stars[item].items[position - 1].expr;
+        return STATUS_OK;
+    }
+    return bind_expr(ctx, AST_AT(*items, item, ast_select_item)->expr, out, err);
 }
 
 /* The key that a position in the select list or a name given there stands for; NULL when it is neither. Columns of FROM hide
  * names of the select list. */
 static enum status bind_listed_key(const struct context *ctx, const struct select *select, const struct ast_node *node,
                                    struct expr **out, struct error *err) {
-    const struct ast_select_item *item = NULL;
     *out = NULL;
-    if (node->kind == AST_LITERAL) {
-        TRY(item_at_position(ctx, select, node, &item, err));
-        return item ? bind_expr(ctx, item->expr, out, err) : STATUS_OK;
-    }
+    if (node->kind == AST_LITERAL) return bind_position(ctx, select, node, out, err);
     if (node->kind != AST_COLUMN_REF) return STATUS_OK;
     const struct ast_name *name = ((const struct ast_column_ref *)node)->name;
     if (name->count != 1 || scope_find(ctx->scope, name->parts[0].text) != -1) return STATUS_OK;
     for (int i = 0; i < select->ast->items.count; i++) {
         struct expr *expr;
-        item = AST_AT(select->ast->items, i, ast_select_item);
+        const struct ast_select_item *item = AST_AT(select->ast->items, i, ast_select_item);
         if (!item->alias || strcmp(item->alias->text, name->parts[0].text) != 0) continue;
         TRY(bind_expr(ctx, item->expr, &expr, err));
         if (*out && !same_expr(*out, expr))

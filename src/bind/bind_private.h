@@ -269,6 +269,9 @@ enum status bind_query_body(struct binder *b, const struct ast_query *query, str
 /* query: whose ORDER BY and LIMIT belong to the SELECT; NULL none. */
 enum status bind_select(struct binder *b, const struct ast_select *ast, const struct ast_query *query,
                         struct scope *parent, struct query_result *out, struct error *err);
+/* Adds the columns that a star stands for to the select's items. */
+enum status expand_star(const struct context *ctx, struct select *select, const struct ast_star *star,
+                        struct error *err);
 /* ORDER BY's ordinals: 0 when the expression is none, else the 1-based position, checked against count. */
 enum status bind_ordinal(const struct binder *b, const struct ast_node *node, const char *clause, int count,
                          int *ordinal, struct error *err);

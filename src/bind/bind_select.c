@@ -71,8 +71,8 @@ static enum status no_such_star(const struct context *ctx, const struct ast_star
     return status;
 }
 
-static enum status expand_star(const struct context *ctx, struct select *select, const struct ast_star *star,
-                               struct error *err) {
+enum status expand_star(const struct context *ctx, struct select *select, const struct ast_star *star,
+                        struct error *err) {
     struct binder *b = ctx->b;
     struct scope *scope = ctx->scope;
     bool *used = ARENA_ARRAY(b->arena, bool, star->exclude.count + star->replace.count);
