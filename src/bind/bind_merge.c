@@ -259,6 +259,91 @@ static enum status bind_doubles(struct merge *m, const struct bound_insert *chan
     return STATUS_OK;
 }
 
+/* ---- keys that are there ---- */
+
+/* The expression without casts between integers, which keep equal what is equal. */
+static const struct expr *without_casts(const struct expr *expr) {
+    while (expr->kind == EXPR_CAST && !expr->cast.try_cast && type_is_integer(expr->type) &&
+           type_is_integer(expr->args[0]->type))
+        expr = expr->args[0];
+    return expr;
+}
+
+/* The key column that a conjunct of ON says is equal to something of the source (*value); -1 when it says anything else. */
+static int compared_key(const struct merge *m, const struct expr *conjunct, const struct expr **value) {
+    if (conjunct->kind != EXPR_CALL || strcmp(conjunct->function->name, "=") != 0) return -1;
+    int first = m->source->schema.column_count;
+    for (int side = 0; side < 2; side++) {
+        const struct expr *column = without_casts(conjunct->args[side]);
+        *value = without_casts(conjunct->args[1 - side]);
+        if (column->kind != EXPR_COLUMN) continue;
+        for (int k = 0; k < m->key_count; k++)
+            if (column->column.index == first + m->keys[k]) return k;
+    }
+    return -1;
+}
+
+/* Is ON nothing but that the table's key is what every INSERT writes? Then a source row without a match has a new key. */
+static bool on_compares_written_keys(const struct merge *m, const struct bound_insert *changes, const int *firsts) {
+    struct expr *on = m->joined->join.condition;
+    int count = on->kind == EXPR_AND ? on->arg_count : 1;
+    struct expr *const *conjuncts = on->kind == EXPR_AND ? on->args : &on;
+    bool *seen = ARENA_ARRAY(m->b.arena, bool, m->key_count);
+    for (int i = 0; i < count; i++) {
+        const struct expr *value;
+        int k = compared_key(m, conjuncts[i], &value);
+        if (k < 0) return false;
+        seen[k] = true;
+        for (int c = 0; c < m->ast->clauses.count; c++) {
+            if (changes[c].kind != BOUND_INSERT) continue;
+            int at = 0;
+            while (changes[c].columns[at] != m->keys[k]) at++;
+            const struct expr *written = m->values[firsts[c] + at]->args[1]; /* CASE: see add_value */
+            if (!same_expr(without_casts(written), value)) return false;
+        }
+    }
+    for (int k = 0; k < m->key_count; k++)
+        if (!seen[k]) return false;
+    return true;
+}
+
+static enum status bind_existing(struct merge *m, const struct bound_insert *changes, const int *firsts,
+                                 struct rel **out, struct error *err) {
+    struct binder *b = &m->b;
+    struct context ctx = {.b = b, .clause = "MERGE"};
+    const struct ast_node *node = &m->ast->node;
+    int clauses = m->ast->clauses.count, insert_count = 0;
+    struct rel *rel, *table;
+    struct expr **inserts = ARENA_ARRAY(b->arena, struct expr *, clauses);
+    *out = NULL;
+    TRY_REL(rel, b, rel_rows(b->arena, m->held->schema, &m->held->rows, m->held, m->held->name), node, err);
+    for (int i = 0; i < clauses; i++) {
+        if (changes[i].kind != BOUND_INSERT) continue;
+        TRY(action_is(m, column_of(b, rel, m->key_count), i + 1, &inserts[insert_count++], err));
+    }
+    if (!insert_count || on_compares_written_keys(m, changes, firsts)) return STATUS_OK;
+    TRY_REL(rel, b, rel_filter(b->arena, rel, expr_or(b->arena, inserts, insert_count)), node, err);
+    struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, m->key_count);
+    struct expr **equal = ARENA_ARRAY(b->arena, struct expr *, m->key_count);
+    const char **names = ARENA_ARRAY(b->arena, const char *, m->key_count);
+    for (int k = 0; k < m->key_count; k++) {
+        names[k] = m->table->columns[m->keys[k]].name;
+        TRY(written_key(m, rel, changes, firsts, k, &exprs[k], err));
+    }
+    TRY_REL(rel, b, rel_project(b->arena, rel, m->key_count, exprs, names), node, err);
+    TRY(bind_base_table(b, m->table, &m->ast->table->node, false, &table, err));
+    for (int k = 0; k < m->key_count; k++) {
+        struct expr **sides = ARENA_ARRAY(b->arena, struct expr *, 2);
+        sides[0] = column_of(b, rel, k);
+        sides[1] = expr_column(b->arena, m->key_count + m->keys[k], table->schema.types[m->keys[k]]);
+        TRY(call(&ctx, "=", sides, 2, node, &equal[k], err));
+    }
+    struct expr *condition = expr_and(b->arena, equal, m->key_count);
+    TRY_REL(rel, b, rel_join(b->arena, rel, table, JOIN_SEMI, condition), node, err);
+    TRY_REL(*out, b, rel_sort(b->arena, rel, 0, NULL, 0, 1), node, err);
+    return STATUS_OK;
+}
+
 enum status bind_merge(struct bind_env *env, const struct ast_merge *ast, struct bound_merge *out, struct error *err) {
     struct merge m = {.ast = ast};
     binder_init(&m.b, env);
@@ -329,5 +414,6 @@ enum status bind_merge(struct bind_env *env, const struct ast_merge *ast, struct
         TRY(change_rows(&m, clause, i + 1, firsts[i], end - firsts[i], &changes[i], err));
     }
     *out = (struct bound_merge){.table = m.table, .changes = changes, .change_count = clauses, .held = m.held};
-    return bind_doubles(&m, changes, firsts, &out->doubles, err);
+    TRY(bind_doubles(&m, changes, firsts, &out->doubles, err));
+    return bind_existing(&m, changes, firsts, &out->existing, err);
 }

@@ -319,6 +319,8 @@ struct bound_merge {
     struct bound_insert *changes;
     struct held_query *held; /* what the changes read: the rows that some clause applies to */
     struct rel *doubles;     /* has a row when two source rows would change or insert one row of the table */
+    /* Keys that an INSERT would write and the table has, though ON found no match: there must be none. NULL: ON leaves no such. */
+    struct rel *existing;
 };
 
 #endif

@@ -216,35 +216,72 @@ enum status session_fill_held(struct statement_ctx *ctx, struct held_query *quer
 
 /* ---- MERGE ---- */
 
-/* Takes the one row that must not be there. */
-struct doubles {
-    bool any;
+/* Takes the row of a check, which must not be there, as "column = value, ...". */
+struct offence {
+    const struct schema *schema;
+    bool found;
+    struct strbuf row;
 };
 
-static enum status doubles_write(struct sink *sink, const struct sink_rows *rows, struct error *err) {
+static enum status offence_write(struct sink *sink, const struct sink_rows *rows, struct error *err) {
     (void)err;
-    if (rows->chunk->row_count) ((struct doubles *)sink)->any = true;
+    struct offence *offence = (struct offence *)sink;
+    if (offence->found || !rows->chunk->row_count) return STATUS_OK;
+    offence->found = true;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    for (int i = 0; i < offence->schema->column_count; i++) {
+        struct value value = vector_get(&rows->chunk->columns[i], 0, &arena);
+        strbuf_printf(&offence->row, "%s%s = ", i ? ", " : "", offence->schema->names[i]);
+        value_print_sql(&offence->row, &value);
+    }
+    arena_destroy(&arena);
     return STATUS_OK;
 }
 
-static const struct sink_class doubles_class = {.write = doubles_write, .end_step = holder_end_step};
+static const struct sink_class offence_class = {.write = offence_write, .end_step = holder_end_step};
 
-static enum status check_doubles(struct statement_ctx *ctx, const struct ast_merge *merge,
-                                 const struct bound_merge *bound, struct error *err) {
-    struct doubles doubles = {false};
-    struct bound_query query = {bound->doubles};
+/* Runs a query that finds at most one row, which is one too many. The caller frees offence->row. */
+static enum status find_offence(struct statement_ctx *ctx, struct rel *rel, struct offence *offence,
+                                struct error *err) {
+    *offence = (struct offence){.schema = &rel->schema};
+    struct bound_query query = {rel};
     struct plan_options options = session_batch_options(ctx->session);
+    options.portable = false; /* was checked as part of the whole */
     struct plan *plan;
     enum job_end end;
     TRY(plan_query(ctx->arena, &query, &options, &plan, err));
     struct run_request request = {
-        .plan = plan, .name = "merge-check", .collect_class = &doubles_class, .collect = (struct sink *)&doubles};
-    TRY(session_run_job(ctx, &request, NULL, &end, err));
-    if (!doubles.any) return STATUS_OK;
-    error_set_at(err, STATUS_CARDINALITY, merge->on->offset, merge->on->length,
-                 "several rows of the source would change or insert one row of '%s'", bound->table->name);
-    error_hint(err, "nothing was changed; make the source's rows differ in the table's key");
-    return STATUS_CARDINALITY;
+        .plan = plan, .name = "merge-check", .collect_class = &offence_class, .collect = (struct sink *)offence};
+    return session_run_job(ctx, &request, NULL, &end, err);
+}
+
+static enum status check_doubles(struct statement_ctx *ctx, const struct ast_merge *merge,
+                                 const struct bound_merge *bound, struct error *err) {
+    struct offence offence;
+    enum status status = find_offence(ctx, bound->doubles, &offence, err);
+    if (status == STATUS_OK && offence.found) {
+        status = error_set_at(err, STATUS_CARDINALITY, merge->on->offset, merge->on->length,
+                              "several rows of the source would change or insert one row of '%s'", bound->table->name);
+        error_hint(err, "nothing was changed; make the source's rows differ in the table's key");
+    }
+    strbuf_free(&offence.row);
+    return status;
+}
+
+static enum status check_existing(struct statement_ctx *ctx, const struct ast_merge *merge,
+                                  const struct bound_merge *bound, struct error *err) {
+    struct offence offence;
+    if (!bound->existing) return STATUS_OK;
+    enum status status = find_offence(ctx, bound->existing, &offence, err);
+    if (status == STATUS_OK && offence.found) {
+        status = error_set_at(err, STATUS_CONFLICT, merge->on->offset, merge->on->length,
+                              "INSERT of a key that '%s' has: a row that ON does not match has the key (%s)",
+                              bound->table->name, offence.row.data);
+        error_hint(err, "nothing was changed; compare the whole key in ON, or leave such source rows out");
+    }
+    strbuf_free(&offence.row);
+    return status;
 }
 
 enum status session_merge(struct statement_ctx *ctx, const struct ast_merge *merge, struct error *err) {
@@ -262,6 +299,7 @@ enum status session_merge(struct statement_ctx *ctx, const struct ast_merge *mer
     struct plan *plan;
     TRY(plan_inserts(ctx->arena, bound.changes, bound.change_count, &options, &plan, err));
     TRY(check_doubles(ctx, merge, &bound, err));
+    TRY(check_existing(ctx, merge, &bound, err));
     struct run_request request = {.plan = plan,
                                   .name = arena_printf(ctx->arena, "merge-into_%s.%s.%s", bound.table->catalog,
                                                        bound.table->database, bound.table->name),

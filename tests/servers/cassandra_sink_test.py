@@ -356,6 +356,22 @@ def modifications(db):
     equal("all deleted", rows_of(db, "SELECT * FROM modified"), [])
 
 
+def merging(db):
+    """MERGE does not overwrite a row that ON has not found, whether its table is read whole or by key."""
+    db.execute("CREATE TABLE stock (item int, place text, n int, PRIMARY KEY (item, place))")
+    sql("INSERT INTO stock VALUES (1, 'a', 10), (3, 'c', 30);")
+    before = sorted(rows_of(db, "SELECT item, place, n FROM stock"))
+    message = "INSERT of a key that 'stock' has: a row that ON does not match has the key (item = 3, place = 'c')"
+    refused("MERGE INTO stock USING (VALUES (10, 4, 'd'), (11, 3, 'c')) AS s (n, item, place) ON stock.n = s.n "
+            "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (item, place, n) VALUES (s.item, s.place, s.n);", message)
+    refused("MERGE INTO stock USING (VALUES (3, 'c')) AS s (item, place) ON stock.item = s.item AND stock.place = s.place AND n > 50 "
+            "WHEN NOT MATCHED THEN INSERT (item, place) VALUES (s.item, s.place);", message)
+    equal("nothing is written", sorted(rows_of(db, "SELECT item, place, n FROM stock")), before)
+    sql("MERGE INTO stock USING (VALUES (4, 'd', 40), (3, 'c', 31)) AS s (item, place, n) ON stock.item = s.item AND stock.place = s.place "
+        "WHEN MATCHED THEN UPDATE SET n = s.n WHEN NOT MATCHED THEN INSERT (item, place, n) VALUES (s.item, s.place, s.n);")
+    equal("merged", sorted(rows_of(db, "SELECT item, place, n FROM stock")), [(1, "a", 10), (3, "c", 31), (4, "d", 40)])
+
+
 def truncation(db):
     db.execute("CREATE TABLE IF NOT EXISTS modified (p int, c int, x int, y text, PRIMARY KEY (p, c))")
     sql("INSERT INTO modified VALUES (1, 1, 1, 'x'), (2, 2, 2, 'y'); TRUNCATE TABLE modified;")
@@ -461,7 +477,7 @@ def volume(db):
         equal("rows", out.strip().split("\n")[1], f"30000,{partitions},30000,30000")
 
 
-TESTS = [cells, constants, per_row, keys, partitions, conditional, counters, lists, changelog, modifications, truncation,
+TESTS = [cells, constants, per_row, keys, partitions, conditional, counters, lists, changelog, modifications, merging, truncation,
          embedded, errors, consistency, rates, volume]
 
 
