@@ -626,6 +626,7 @@ static const struct aggregate_class *extreme_class(const struct type *type, bool
 
 enum status fn_bind_extreme(struct call *call, int variant, struct bound_aggregate *agg) {
     if (call->arg_count != 1) return fni_no_match(call);
+    if (type_is_nested(call->args[0]->type)) return fni_no_match(call);
     if (fni_is_null_literal(call->args[0])) fni_cast(call, 0, type_of(TYPE_INT));
     agg->class = extreme_class(call->args[0]->type, variant != 0);
     agg->result = call->args[0]->type;

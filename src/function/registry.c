@@ -325,9 +325,6 @@ enum status aggregate_bind(struct arena *query_arena, struct str name, struct ex
         .length = length,
         .err = err,
     };
-    for (int i = 0; i < arg_count; i++)
-        if (type_is_nested(args[i]->type) && strcmp(agg->name, "COUNT") != 0 && strcmp(agg->name, "ARRAY_AGG") != 0)
-            return fni_no_match(&call);
     TRY(entry->bind_aggregate(&call, entry->variant, agg));
     /* Constant arguments may be gone from the end. */
     arg_count = call.arg_count;
