@@ -24,7 +24,8 @@ struct sort_key sort_key_of(const struct ast_order_item *item, int column) {
 /* ---- aggregates ---- */
 
 static bool never_null(const char *name) {
-    static const char *const names[] = {"COUNT", "APPROX_COUNT_DISTINCT", "SUM0", "$SUM0", "REGR_COUNT"};
+    static const char *const names[] = {"COUNT", "APPROX_COUNT_DISTINCT", "SUM0",
+                                        "$SUM0", "JSON_OBJECTAGG",        "JSON_ARRAYAGG"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0) return true;
     }
@@ -58,7 +59,17 @@ static enum status bind_aggregate_args(const struct context *ctx, const struct a
         return STATUS_OK;
     }
     *count = function->args.count;
-    return bind_exprs(ctx, &function->args, out, err);
+    TRY(bind_exprs(ctx, &function->args, out, err));
+    bool object = function->syntax == AST_CALL_JSON_OBJECT;
+    if (!object && function->syntax != AST_CALL_JSON_ARRAY) return STATUS_OK;
+    /* what to do with NULLs comes last */
+    enum ast_json_null on_null = function->json ? function->json->on_null : AST_JSON_ON_NULL_NONE;
+    bool absent = on_null == AST_JSON_ABSENT_ON_NULL || (on_null == AST_JSON_ON_NULL_NONE && !object);
+    struct expr **args = ARENA_ARRAY(ctx->b->arena, struct expr *, *count + 1);
+    memcpy(args, *out, sizeof *args * (size_t)*count);
+    args[(*count)++] = string_constant(ctx->b, absent ? "ABSENT" : "NULL");
+    *out = args;
+    return STATUS_OK;
 }
 
 const struct bound_aggregate *aggregate_ordered(struct binder *b, const struct bound_aggregate *aggregate,
@@ -178,7 +189,6 @@ static enum status bind_own_aggregate(const struct context *ctx, const struct as
     if (function->null_treatment != AST_NULLS_DEFAULT) {
         return not_supported(b, err, node, "IGNORE/RESPECT NULLS of an aggregate function without OVER");
     }
-    if (function->json) return not_supported(b, err, node, arena_printf(b->arena, "%s with clauses", name));
     struct context inner = *ctx;
     inner.aggregates = inner.windows = false;
     inner.aliases = ALIASES_HIDDEN;
@@ -506,8 +516,10 @@ static enum status check_over(const struct context *ctx, const struct ast_functi
 static enum status filter_argument(const struct context *ctx, const struct ast_function *function, const char *name,
                                    bool ignore_nulls, struct expr ***args, int *count, struct error *err) {
     struct binder *b = ctx->b;
-    bool is_edge = strcmp(name, "FIRST_VALUE") == 0 || strcmp(name, "LAST_VALUE") == 0;
-    if ((is_edge && !ignore_nulls) || strcmp(name, "ARRAY_AGG") == 0 || strcmp(name, "COLLECT") == 0) {
+    static const char *const see_nulls[] = {"ARRAY_AGG", "SINGLE_VALUE", "JSON_OBJECTAGG", "JSON_ARRAYAGG"};
+    bool sees_nulls = !ignore_nulls && (strcmp(name, "FIRST_VALUE") == 0 || strcmp(name, "LAST_VALUE") == 0);
+    for (size_t i = 0; i < sizeof see_nulls / sizeof *see_nulls; i++) sees_nulls |= strcmp(name, see_nulls[i]) == 0;
+    if (sees_nulls) {
         return not_supported(b, err, &function->node, arena_printf(b->arena, "FILTER of %s with OVER", name));
     }
     struct context inner = *ctx;

@@ -71,6 +71,8 @@ static void check_function(struct check *check, const struct ast_function *call)
     if (call->within_group.count) report(check, PORTABLE_WITHIN_GROUP, NULL, node);
     if (call->order_by.count) report(check, PORTABLE_ORDER_IN_AGGREGATE, NULL, node);
     if (call->filter && (call->over || call->over_name)) report(check, PORTABLE_FILTER_OVER, NULL, node);
+    bool is_json = str_compare_nocase(name, "JSON_OBJECTAGG") == 0 || str_compare_nocase(name, "JSON_ARRAYAGG") == 0;
+    if (is_json && (call->over || call->over_name)) report(check, PORTABLE_JSON_AGGREGATE_OVER, NULL, node);
     bool is_count = str_compare_nocase(name, "COUNT") == 0;
     if (is_count && (call->args.count > 1 || (call->args.count == 1 && is_row(call->args.items[0]))))
         report(check, PORTABLE_COUNT_OF_ROWS, NULL, node);

@@ -80,6 +80,8 @@ static void syntax(void **state) {
          "Flink has no FILTER on a window function [SUM(a) FILTER (WHERE b) OVER w]"},
         {"SELECT SUM(a) OVER (ORDER BY b ROWS 1 PRECEDING EXCLUDE TIES)",
          "Flink has no EXCLUDE in a window frame [(ORDER BY b ROWS 1 PRECEDING EXCLUDE TIES)]"},
+        {"SELECT JSON_ARRAYAGG(a), JSON_ARRAYAGG(a) OVER w",
+         "Flink has no JSON_OBJECTAGG or JSON_ARRAYAGG with OVER [JSON_ARRAYAGG(a) OVER w]"},
         {"SELECT ARRAY(SELECT 1)", "Flink has no ARRAY(query) [ARRAY(SELECT 1)]"},
         {"SELECT 1 FROM UNNEST(a, b)", "Flink's UNNEST takes one collection [UNNEST(a, b)]"},
         {"CREATE OR REPLACE VIEW v AS SELECT 1",

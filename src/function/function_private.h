@@ -133,6 +133,18 @@ static inline enum status fn_fail(struct kernel_ctx *ctx, enum status status, in
 /* With a text, which may name the reason better than the status. */
 enum status fni_fail_text(struct kernel_ctx *ctx, enum status status, int row, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
+/* ---- for aggregates of all values ---- */
+
+#define VALUES_ARGS                                                                                                    \
+    const struct bound_aggregate *agg, const struct chunk *const *values, int chunk_count, struct vector *out,         \
+        int out_row, struct arena *arena, struct error *err
+
+/* How often the chunk's i-th live value occurs. */
+static inline int64_t fn_multiplicity(const struct chunk *chunk, int i) {
+    const struct vector *counts = &chunk->columns[chunk->column_count - 1];
+    return ((const int64_t *)counts->data)[counts->form == VECTOR_CONST ? 0 : chunk_row(chunk, i)];
+}
+
 enum { FUNCTION_MAX_TEXT_BYTES = 64 << 20 }; /* of one string that a function makes: REPEAT, LPAD, REPLACE … */
 
 enum status fn_bind_floor_time(struct call *call, int variant, struct expr **out); /* FLOOR and CEIL with a unit */

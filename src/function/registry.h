@@ -42,6 +42,9 @@ enum status cast_bind(struct arena *query_arena, struct expr *arg, const struct 
  * separator of LISTAGG) leave the list. The result's nullability is that of a group with rows. */
 enum status aggregate_bind(struct arena *query_arena, struct str name, struct expr **args, int arg_count, bool distinct,
                            int32_t offset, int32_t length, const struct bound_aggregate **out, struct error *err);
+/* What the aggregate gives over no rows: 0, NULL, []. */
+enum status aggregate_empty_value(struct arena *arena, const struct bound_aggregate *agg, struct value *out,
+                                  struct error *err);
 /* The same aggregate for a retracting (needs_values where it is not retractable) or an append-only input. */
 const struct bound_aggregate *aggregate_for_input(struct arena *query_arena, const struct bound_aggregate *agg,
                                                   bool retracting);

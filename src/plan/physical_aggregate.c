@@ -400,11 +400,27 @@ static enum status window_of(struct planner *p, const struct rel *rel, const str
     return STATUS_OK;
 }
 
+/* A sketch cannot take back what it has seen. */
+static enum status check_calls(struct planner *p, const struct rel *rel, const struct planned *input,
+                               struct error *err) {
+    if (!p->options->streaming || input->node.edge.changes == CHANGES_APPEND) return STATUS_OK;
+    for (int i = 0; i < rel->aggregate.call_count; i++) {
+        const struct bound_aggregate *agg = aggregate_for_input(p->arena, rel->aggregate.calls[i].function, true);
+        if (agg->class->retractable || agg->class->needs_values) continue;
+        error_set_at(err, STATUS_NOT_SUPPORTED, agg->offset, agg->length,
+                     "%s of rows that change is not supported in streaming mode", agg->name);
+        error_hint(err, "COUNT(DISTINCT ...) counts exactly, and takes back what it has counted");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return STATUS_OK;
+}
+
 enum status plani_plan_aggregate(struct planner *p, const struct rel *rel, struct planned **out, struct error *err) {
     struct planned *input;
     TRY(groups_of_source(p, rel, out, err));
     if (*out) return STATUS_OK;
     TRY(plani_plan_rel(p, rel->inputs[0], &input, err));
+    TRY(check_calls(p, rel, input, err));
     int window_id;
     TRY(window_of(p, rel, input, &window_id, err));
     if (rel->aggregate.grouping_set_count) {

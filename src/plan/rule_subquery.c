@@ -426,19 +426,21 @@ static enum status pull_project(const struct apply *apply, struct rel *rel, stru
     return STATUS_OK;
 }
 
-/* What an aggregate without rows gives: 0 for counts, else NULL. column: its value, NULL where there was no row. */
-static struct expr *or_empty_value(struct planner *p, const struct bound_aggregate *function, int column) {
-    const struct type *type = type_with_nullable(p->arena, function->result, true);
-    struct expr *value = expr_column(p->arena, column, type);
-    if (function->result->nullable) return value;
-    struct value zero = value_i64(type_with_nullable(p->arena, type_of(TYPE_BIGINT), false), 0);
-    struct expr *empty = expr_fold(p->arena, expr_cast(p->arena, expr_const(p->arena, &zero), function->result, false));
+/* What an aggregate without rows gives: 0 for counts, most others NULL. column: its value, NULL where there was no row. */
+static enum status or_empty_value(struct planner *p, const struct bound_aggregate *function, int column,
+                                  struct expr **out, struct error *err) {
+    *out = expr_column(p->arena, column, type_with_nullable(p->arena, function->result, true));
+    if (function->result->nullable) return STATUS_OK;
+    struct value empty;
+    TRY(aggregate_empty_value(p->arena, function, &empty, err));
+    empty.type = function->result;
     struct expr *expr = ARENA_NEW(p->arena, struct expr);
     *expr = (struct expr){.kind = EXPR_COALESCE, .type = function->result, .offset = -1, .arg_count = 2};
     expr->args = ARENA_ARRAY(p->arena, struct expr *, 2);
-    expr->args[0] = value;
-    expr->args[1] = empty;
-    return expr;
+    expr->args[0] = *out;
+    expr->args[1] = expr_const(p->arena, &empty);
+    *out = expr;
+    return STATUS_OK;
 }
 
 /* Grouping sets are UNION ALL of an aggregate for each of them: the empty set has a row for every row of L. */
@@ -488,8 +490,9 @@ static enum status pull_aggregate(const struct apply *apply, struct rel *rel, st
     out->one_row = key_count == 0;
     for (int i = 0; i < call_count; i++) {
         int column = key_count + extra + i;
-        out->outs[key_count + i] = out->one_row ? or_empty_value(p, rel->aggregate.calls[i].function, column)
-                                                : plani_column(p, &out->rel->schema, column);
+        struct expr **value = &out->outs[key_count + i];
+        *value = plani_column(p, &out->rel->schema, column);
+        if (out->one_row) TRY(or_empty_value(p, rel->aggregate.calls[i].function, column, value, err));
     }
     return STATUS_OK;
 }

@@ -36,6 +36,8 @@ QUERIES = {
     "except_all": "SELECT id, k FROM a EXCEPT ALL SELECT id, k FROM b",
     "over": "SELECT id, v, ROW_NUMBER() OVER (PARTITION BY id ORDER BY v), SUM(v) OVER (PARTITION BY id ORDER BY v) FROM a",
     "over_all": "SELECT id, RANK() OVER (ORDER BY v), SUM(v) OVER (ORDER BY v ROWS 3 PRECEDING), MAX(s) OVER (ORDER BY v) FROM a",
+    "values": "SELECT id, JSON_ARRAYAGG(v), PERCENTILE(v, 0.25), SUM0(v) FROM a GROUP BY id",
+    "sketches": "SELECT id, APPROX_COUNT_DISTINCT(v), COUNT(*) FROM a GROUP BY id",
     "join_aggregate_sort": "SELECT a.id, COUNT(*) AS n, SUM(b.v) AS t FROM a JOIN b ON a.id = b.id GROUP BY a.id ORDER BY t, a.id",
 }
 
