@@ -119,3 +119,24 @@ SELECT c, COUNT(*) AS n FROM (SELECT window_start, k, COUNT(*) AS c FROM TABLE(T
 
 -- query: cte_used_twice
 WITH t AS (SELECT k, COUNT(*) AS c FROM a GROUP BY k) SELECT x.k, x.c, y.c AS yc FROM t x JOIN t y ON x.c = y.c
+
+-- query: values_of_rows
+SELECT k, JSON_ARRAYAGG(v NULL ON NULL) AS js, PERCENTILE(v, ARRAY[0.1, 0.9]) AS p, PERCENTILE(v, 0.5, id) AS pw, APPROX_COUNT_DISTINCT(id) AS d, SUM0(v) AS s FROM a GROUP BY k
+
+-- query: values_of_changes
+SELECT MOD(k, 2) AS m, JSON_OBJECTAGG(CAST(k AS STRING) VALUE c) AS jo, JSON_ARRAYAGG(c) AS ja, PERCENTILE(c, 0.25) AS p, FIRST_VALUE(ARRAY[c, k]) AS f FROM (SELECT k, COUNT(*) AS c FROM a WHERE k IS NOT NULL GROUP BY k) GROUP BY MOD(k, 2)
+
+-- query: collected
+SELECT k, x, COUNT(*) AS n FROM (SELECT k, COLLECT(s) AS c FROM a GROUP BY k) AS z CROSS JOIN UNNEST(c) AS u (x) GROUP BY k, x
+
+-- query: grouping_sets_twice
+SELECT k, s, GROUP_ID() AS g, GROUPING_ID(k, s) AS i, COUNT(*) AS c FROM a GROUP BY GROUPING SETS ((k), (k), (s), (), ())
+
+-- query: outer_aggregate
+SELECT k, (SELECT MAX(b.v) FROM b WHERE b.k = COUNT(DISTINCT a.s)) AS m FROM a GROUP BY k HAVING EXISTS (SELECT 1 FROM b WHERE b.v < MAX(a.v))
+
+-- query: outer_join_on_both_sides
+SELECT a.id, a.v, b.id AS bid, b.v AS bv FROM a FULL JOIN b ON a.id = b.id AND EXISTS (SELECT 1 FROM a AS c WHERE c.k = a.k AND c.v = b.v)
+
+-- query: unnest_side_by_side
+SELECT id, x, y, i FROM (SELECT id, k, v FROM a) AS t CROSS JOIN UNNEST(ARRAY[k, v, id], ARRAY[v]) WITH ORDINALITY AS u (x, y, i)
