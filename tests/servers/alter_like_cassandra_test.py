@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from cassandra.cluster import Cluster
+import driver
 
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ.get("TMP", "/tmp")
@@ -100,7 +100,7 @@ def columns(session):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT))
+    cluster = driver.connect(HOST, PORT)
     session = cluster.connect()
     try:
         results = {kind: millrace(kind, flat(SCRIPT)) for kind in ("store", "cassandra")}

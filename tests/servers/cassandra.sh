@@ -17,13 +17,15 @@
 # Environment (those marked * count only when DIR is new):
 #  *ADDRESS=127.0.0.2  SEEDS=127.0.0.1:STORAGE-PORT   a node of the cluster that the seed is in; JMX=PORT for each then
 #   CASSANDRA_VERSION=5.0.9 (4.1.10, 4.0.18 and 3.11.19 work too)   HEAP=2G   JVM_EXTRA="-D..."
-#   MODE=fast        C1, SerialGC, small initial heap: half the CPU to start; for tests, not for benchmarks
+#   MODE=fast        C1, SerialGC, small initial heap: half the CPU to start; nothing waits for the disk (what the process has written
+#                    outlives it all the same). For tests, not for benchmarks
 #  *AUTH=1           passwords (cassandra/cassandra) and permissions
 #  *TLS=optional|required|mutual   client TLS, mutual: with client certificates; makes DIR/tls/ca.pem, and of that CA
 #                    server.pem (for localhost and 127.0.0.1) and client.{pem,key}
 #  *CDC=1            change data capture enabled
 #  *COMPAT=NONE|CASSANDRA_4|UPGRADING   storage_compatibility_mode (5.0)
 #  *SSTABLE=big|bti  SSTable format (5.0 with COMPAT=NONE)
+#  *DATACENTER=dc1  for a cluster of several: the node's, with the GossipingPropertyFileSnitch
 #  *TOKENS=16  YAML_EXTRA=$'key: value\n...'
 #   GROUP=GID        as root: the process is in this group, by which with-cluster knows its packets
 set -euo pipefail
@@ -94,7 +96,7 @@ write_yaml() {
 cluster_name: test
 num_tokens: ${TOKENS:-16}
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-endpoint_snitch: SimpleSnitch
+endpoint_snitch: $([ -n "${DATACENTER:-}" ] && echo GossipingPropertyFile || echo Simple)Snitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
@@ -176,6 +178,7 @@ XML
 <configuration><appender name="E" class="ch.qos.logback.core.ConsoleAppender"><target>System.err</target>
   <encoder><pattern>%-5level %msg%n</pattern></encoder></appender><root level="WARN"><appender-ref ref="E"/></root></configuration>
 XML
+  [ -z "${DATACENTER:-}" ] || printf 'dc=%s\nrack=rack1\n' "$DATACENTER" > "$dir/conf/cassandra-rackdc.properties"
   write_yaml "$dir" "$port" > "$dir/conf/cassandra.yaml.new"
   mv "$dir/conf/cassandra.yaml.new" "$dir/conf/cassandra.yaml"
 }
@@ -221,7 +224,7 @@ start() {
   fetch
   configure "$dir" "$port"
   case ${MODE:-} in
-    fast) gc="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms256m" ;;
+    fast) gc="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms256m -Dcassandra.skip_sync=true" ;;
     *) gc="-XX:+UseG1GC -XX:MaxGCPauseMillis=300 -XX:+ParallelRefProcEnabled -XX:MaxTenuringThreshold=1 -Xms$heap" ;;
   esac
   # shellcheck disable=SC2046,SC2086 # lists of arguments
@@ -266,5 +269,5 @@ case $command in
   tool) tool "$@" ;;
   classpath) fetch; classpath "${1:-}" ;;
   jvm-opens) jvm_opens ;;
-  *) sed -n '2,30p' "$0"; exit 2 ;;
+  *) sed -n '2,32p' "$0"; exit 2 ;;
 esac

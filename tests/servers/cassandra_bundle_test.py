@@ -12,14 +12,14 @@ import sys
 import threading
 import zipfile
 
-from cassandra.cluster import Cluster
+import driver
 
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ["TMP"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
 
 
 def millrace(script, status=0, message=None):
-    run = subprocess.run([MILLRACE, "sql", "--format", "csv"], input=script, capture_output=True, text=True, timeout=60)
+    run = subprocess.run([MILLRACE, "sql", "--format", "csv"], input=script, capture_output=True, text=True, timeout=300)
     if run.returncode != status or (message and message not in run.stderr):
         sys.exit(f"{script}\nexit status {run.returncode} instead of {status}, or not\n{message}\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
     return run
@@ -143,7 +143,7 @@ def metadata(proxy_port, ids, datacenter, host="localhost", **more):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT), protocol_version=5)
+    cluster = driver.connect(HOST, PORT, protocol_version=5)
     row = cluster.connect().execute("SELECT host_id, data_center FROM system.local").one()
     host_id, datacenter = str(row.host_id), row.data_center
     cluster.shutdown()

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+import driver
 
 MILLRACE = os.environ["MILLRACE"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -21,7 +21,7 @@ rng = random.Random(int(os.environ.get("MILLRACE_TEST_SEED", "5")))
 
 
 def millrace(script, status=0, args=()):
-    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=300)
     if run.returncode != status:
         sys.exit(f"{script}\nexit status {run.returncode} instead of {status}\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
     return run
@@ -88,7 +88,7 @@ def values_arrive(session):
     equal("ignored NULL", (row.t, row.i8), ("back", 6))
     row = session.execute("SELECT writetime(t) AS w, ttl(t) AS l FROM v WHERE k = 1").one()
     now = datetime.datetime.now().timestamp() * 1e6
-    equal("write timestamp", now - 120e6 < row.w <= now and row.l is None, True)
+    equal("write timestamp", now - 3600e6 < row.w <= now and row.l is None, True)
 
 
 def predicates(session):
@@ -161,8 +161,7 @@ def declared_tables(session):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT), protocol_version=5,
-                      execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=60)})
+    cluster = driver.connect(HOST, PORT, protocol_version=5)
     session = cluster.connect()
     try:
         catalog_statements(session)

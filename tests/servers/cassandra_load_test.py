@@ -17,9 +17,10 @@ import tempfile
 import time
 import uuid
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.query import tuple_factory
 from cassandra.util import Date, Duration, Time
+import driver
+
 
 MILLRACE = os.environ["MILLRACE"]
 ADDRESS = os.environ["MILLRACE_TEST_CASSANDRA"]
@@ -317,8 +318,7 @@ def kills(session):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT), execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(
-        request_timeout=60, row_factory=tuple_factory)})
+    cluster = driver.connect(HOST, PORT, row_factory=tuple_factory)
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)

@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 
-from cassandra.cluster import Cluster
 from cassandra.concurrent import execute_concurrent_with_args
+
+import driver
 
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ["TMP"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -261,7 +262,7 @@ def killed_jobs(session):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT))
+    cluster = driver.connect(HOST, PORT)
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)

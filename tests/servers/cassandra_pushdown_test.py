@@ -13,8 +13,9 @@ import subprocess
 import sys
 import uuid
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.query import tuple_factory
+
+import driver
 
 MILLRACE = os.environ["MILLRACE"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -476,7 +477,7 @@ def nearest(session):
 
 
 def main():
-    with Cluster([HOST], port=int(PORT), execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=60, row_factory=tuple_factory)}) as cluster:
+    with driver.connect(HOST, PORT, row_factory=tuple_factory) as cluster:
         session = cluster.connect()
         session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
         session.set_keyspace(KEYSPACE)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.concurrent import execute_concurrent_with_args
+
+import driver
 
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ["TMP"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -138,8 +139,7 @@ def resumes(session):
 
 
 def main():
-    profile = ExecutionProfile(request_timeout=60)
-    with Cluster([HOST], port=int(PORT), execution_profiles={EXEC_PROFILE_DEFAULT: profile}) as cluster:
+    with driver.connect(HOST, PORT) as cluster:
         session = cluster.connect()
         session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
         session.set_keyspace(KEYSPACE)

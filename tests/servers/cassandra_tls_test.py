@@ -12,7 +12,8 @@ import threading
 import time
 
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import Cluster
+
+import driver
 
 MILLRACE, SCRIPTS, TMP = os.environ["MILLRACE"], os.environ["MILLRACE_SERVER_SCRIPTS"], os.environ["TMP"]
 PLAIN_HOST, PLAIN_PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -26,7 +27,7 @@ def catalog(host, port, **options):
 
 
 def millrace(script, status=0, message=None, args=()):
-    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=60)
+    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=300)
     if run.returncode != status or (message and message not in run.stderr):
         sys.exit(f"{script}\nexit status {run.returncode} instead of {status}, or not\n{message}\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
     if SECRET in run.stdout + run.stderr or "s3cret" in run.stdout + run.stderr:
@@ -177,19 +178,19 @@ class Server:
         subprocess.run([SCRIPT, "stop", self.node], env=self.env, check=True)
 
 
-def driver(server, cert=None, **login):
+def connect(server, cert=None, **login):
     context = ssl.create_default_context(cafile=f"{server.node}/tls/ca.pem")
     if cert:
         context.load_cert_chain(f"{cert}.pem", f"{cert}.key")
     auth = PlainTextAuthProvider(**login) if login else None
-    cluster = Cluster(["127.0.0.1"], port=int(server.port), protocol_version=5, ssl_context=context, auth_provider=auth)
+    cluster = driver.connect("127.0.0.1", server.port, protocol_version=5, ssl_context=context, auth_provider=auth)
     return cluster, cluster.connect()
 
 
 def tls_and_passwords():
     with Server("password", TLS="required", AUTH="1") as server:
         port, ca = server.port, {"tls": "true", "tls_ca-file": f"{server.node}/tls/ca.pem"}
-        cluster, session = driver(server, username="cassandra", password="cassandra")
+        cluster, session = connect(server, username="cassandra", password="cassandra")
         session.execute("CREATE ROLE strange WITH LOGIN = true AND PASSWORD = %s", [SECRET])
         cluster.shutdown()
         works("localhost", port, **ca, username="cassandra", password="cassandra")
@@ -220,7 +221,7 @@ def tls_and_passwords():
 
 def transfers_log_in(server, login):
     """load, count and unload with a login of their own; the rows are read by Cassandra's own driver."""
-    cluster, session = driver(server, username="cassandra", password="cassandra")
+    cluster, session = connect(server, username="cassandra", password="cassandra")
     session.execute("CREATE TABLE ks.loaded (k int PRIMARY KEY, s text)")
     session.execute("CREATE ROLE loader WITH LOGIN = true AND PASSWORD = 's3cret'")
     session.execute("GRANT MODIFY ON ks.loaded TO loader")
@@ -231,7 +232,7 @@ def transfers_log_in(server, login):
     def transfer(*args, user, password=None, status=0, message=None, env=None):
         command = [MILLRACE, *args, "--host", address, "--user", user, *(["--password", password] if password else []),
                    "-o", "tls=true", "-o", f"tls.ca-file={login['tls_ca-file']}"]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=TMP, env=dict(os.environ, **(env or {})))
+        run = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=TMP, env=dict(os.environ, **(env or {})))
         if run.returncode != status or (message and message not in run.stderr):
             sys.exit(f"{command}\nexit status {run.returncode} instead of {status}, or not\n{message}\n{run.stdout}\n{run.stderr}")
         if "s3cret" in run.stdout + run.stderr:
@@ -276,7 +277,7 @@ def client_certificates():
         refused("localhost", server.port, "the server wants a client certificate", **ca, **login)
         refused("localhost", server.port, "the server has to trust the CA of 'tls.cert-file'", **stranger, **login)
         refused("localhost", server.port, "the server wants a login", **client)
-        cluster, session = driver(server, f"{tls}/client", **login)
+        cluster, session = connect(server, f"{tls}/client", **login)
         session.execute("CREATE ROLE app WITH LOGIN = true")
         session.execute("ADD IDENTITY 'spiffe://millrace/client' TO ROLE 'app'")
         cluster.shutdown()

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import uuid
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import UNSET_VALUE, SimpleStatement
 from cassandra.util import Date, Duration, Time, uuid_from_time
+
+import driver
 
 MILLRACE = os.environ["MILLRACE"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -106,7 +107,7 @@ FLOATS = {"float": lambda: single(rng.uniform(-1e6, 1e6)), "double": lambda: rng
 
 
 def run(*args):
-    process = subprocess.run([CONNECTOR, *args], capture_output=True, text=True, timeout=120)
+    process = subprocess.run([CONNECTOR, *args], capture_output=True, text=True, timeout=300)
     if process.returncode != 0:
         sys.exit(f"{args}: {process.stderr}")
     return process.stdout
@@ -665,8 +666,7 @@ def time_order(session):
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT), protocol_version=5,
-                      execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=60)})
+    cluster = driver.connect(HOST, PORT, protocol_version=5)
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)

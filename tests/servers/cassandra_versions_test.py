@@ -13,8 +13,9 @@ import subprocess
 import sys
 import uuid
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.util import Date, Duration, Time
+
+import driver
 
 MILLRACE, SCRIPTS, TMP = os.environ["MILLRACE"], os.environ["MILLRACE_SERVER_SCRIPTS"], os.environ["TMP"]
 VERSIONS = os.environ.get("MILLRACE_TEST_VERSIONS", "4.1.10 4.0.18 3.11.19").split()
@@ -28,7 +29,7 @@ def equal(what, got, expected):
 
 
 def millrace(script, status=0, args=()):
-    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([MILLRACE, "sql", "--format", "csv", *args], input=script, capture_output=True, text=True, timeout=300)
     if run.returncode != status:
         sys.exit(f"{script}\nexit status {run.returncode} instead of {status}\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
     return run
@@ -147,8 +148,7 @@ def check_notes(catalog, session):
 
 
 def check_server(version, host, port, protocols):
-    cluster = Cluster([host], port=port, protocol_version=min(4, protocols[-1]),
-                      execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=60)})
+    cluster = driver.connect(host, port, protocol_version=min(4, protocols[-1]))
     session = cluster.connect()
     try:
         prepare(session)

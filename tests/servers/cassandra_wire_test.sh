@@ -25,11 +25,13 @@ export MILLRACE_TEST_CASSANDRA_PASSWORD=cassandra
 "$programs/cassandra_connector" 1000
 
 # A user who may read a table and nothing else: neither the server's size estimates nor which indexes are built.
-"$(dirname "$MILLRACE_SERVER_SCRIPTS")/../scripts/python-env" python3 - "$port" << 'PY'
+PYTHONPATH=$MILLRACE_SERVER_SCRIPTS "$(dirname "$MILLRACE_SERVER_SCRIPTS")/../scripts/python-env" python3 - "$port" << 'PY'
 import sys
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import Cluster
-with Cluster(["127.0.0.1"], port=int(sys.argv[1]), auth_provider=PlainTextAuthProvider("cassandra", "cassandra")) as cluster:
+
+import driver
+
+with driver.connect("127.0.0.1", sys.argv[1], auth_provider=PlainTextAuthProvider("cassandra", "cassandra")) as cluster:
     session = cluster.connect()
     for statement in ("CREATE KEYSPACE mine WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
                       "CREATE TABLE mine.t (k int PRIMARY KEY, v int)", "CREATE INDEX ON mine.t (v)",

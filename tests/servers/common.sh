@@ -76,7 +76,10 @@ else:
 PY
 }
 
-pid_alive() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2> /dev/null; }
+# Does it run? A process that has ended stays in the list of processes until its parent asks for its status, which a container's first
+# process may never do.
+runs() { [[ $(sed -n 's/^State:\s*//p' "/proc/$1/status" 2> /dev/null) == [^ZX]* ]]; }
+pid_alive() { [ -f "$1" ] && runs "$(cat "$1")"; }
 
 # stop_pid FILE: SIGTERM, and SIGKILL after 60 s.
 stop_pid() {
@@ -84,7 +87,7 @@ stop_pid() {
   if pid_alive "$1"; then
     pid=$(cat "$1")
     kill "$pid" 2> /dev/null || true
-    while kill -0 "$pid" 2> /dev/null; do
+    while runs "$pid"; do
       n=$((n + 1))
       [ $n -lt 300 ] || { kill -9 "$pid" 2> /dev/null || true; break; }
       sleep 0.2

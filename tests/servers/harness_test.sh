@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The servers that the other tests lean on: both answer their own clients.
 set -euo pipefail
-"$MILLRACE_SOURCE_ROOT/scripts/python-env" python3 - << 'PY'
+PYTHONPATH=$MILLRACE_SERVER_SCRIPTS "$MILLRACE_SOURCE_ROOT/scripts/python-env" python3 - << 'PY'
 import os
-from cassandra.cluster import Cluster
 
-host, port = os.environ["MILLRACE_TEST_CASSANDRA"].split(":")
-cluster = Cluster([host], port=int(port))
+import driver
+
+cluster = driver.connect(*os.environ["MILLRACE_TEST_CASSANDRA"].split(":"))
 session = cluster.connect()
 session.execute("CREATE KEYSPACE harness WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
 session.execute("CREATE TABLE harness.t (k int PRIMARY KEY, v text)")

@@ -65,7 +65,7 @@ CONF
   until (echo > "/dev/tcp/127.0.0.1/$port") 2> /dev/null && grep -q 'Kafka Server started' "$dir/kafka.log"; do
     n=$((n + 1))
     pid_alive "$dir/kafka.pid" || { tail -n 20 "$dir/kafka.log" >&2; die "the broker died"; }
-    [ $n -lt 600 ] || { tail -n 20 "$dir/kafka.log" >&2; die "not ready after 120 s"; }
+    [ $n -lt 1200 ] || { tail -n 20 "$dir/kafka.log" >&2; die "not ready after 240 s"; }
     sleep 0.2
   done
 }
@@ -83,11 +83,18 @@ case $command in
       --partitions "${3:-1}" --config retention.ms=-1 2> /dev/null ;;
   partitions) pick_java; fetch
     java_kafka org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$1" --alter --topic "$2" \
-      --partitions "$3" 2> /dev/null ;;
+      --partitions "$3" 2> /dev/null
+    # whoever asks the broker from now on hears of all of them
+    for try in {1..100}; do
+      java_kafka org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$1" --describe --topic "$2" 2> /dev/null |
+        grep -q "PartitionCount: $3\b" && break
+      [ "$try" -lt 100 ] || die "topic $2 does not get $3 partitions"
+      sleep 0.2
+    done ;;
   produce) pick_java; fetch
     java_kafka org.apache.kafka.tools.ConsoleProducer --bootstrap-server "127.0.0.1:$1" --topic "$2" 2> /dev/null ;;
   consume) pick_java; fetch
     java_kafka org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "127.0.0.1:$1" --topic "$2" \
-      --from-beginning --max-messages "$3" --timeout-ms 30000 2> /dev/null ;;
+      --from-beginning --max-messages "$3" --timeout-ms 120000 2> /dev/null ;;
   *) sed -n '2,16p' "$0"; exit 2 ;;
 esac

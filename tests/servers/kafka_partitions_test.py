@@ -12,7 +12,7 @@ BROKERS = os.environ["MILLRACE_TEST_KAFKA"]
 KAFKA = os.path.join(os.environ["MILLRACE_SERVER_SCRIPTS"], "kafka.sh")
 PORT = BROKERS.rsplit(":", 1)[1]
 TOPIC = f"partitions_{os.getpid()}"
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 JOB = f"""
 CREATE TEMPORARY TABLE t (i BIGINT, p INT METADATA FROM 'partition') WITH ('connector'='kafka', 'topic'='{TOPIC}', 'format'='json',
   'properties.bootstrap.servers'='{BROKERS}', 'scan.startup.mode'='latest-offset', 'scan.topic-partition-discovery.interval'='200 ms');

@@ -8,6 +8,7 @@ folder, to start servers of their own. Each has to use keyspaces and topics of i
 skipped. MILLRACE_TEST_SERVERS=0 skips them all. MILLRACE_TEST_AGAIN has the names that failed, as printed, a line each: only
 these are run (scripts/run-tests)."""
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,30 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TIMEOUT_S = 600
+TIMEOUT_S = 1800  # of one test, on a slow machine
+END_S = 120  # to stop its own servers when it is ended
+
+
+def run_test(command, env):
+    """Its exit status and output. It gets a process group of its own, so that what it has started ends with it when it takes too long."""
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env, start_new_session=True)
+        try:
+            status = process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            status = f"no end after {TIMEOUT_S} s"
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
+        out.seek(0)
+        return status, out.read()
 
 
 def main():
@@ -35,7 +59,8 @@ def main():
         tests = [name for name in tests if any(line.startswith(name) for line in again)]
     if wanted:
         tests = [n for n in tests if any(w in n for w in wanted)]
-    env = dict(os.environ, MILLRACE=millrace, MILLRACE_SERVER_SCRIPTS=HERE)
+    env = dict(os.environ, MILLRACE=millrace, MILLRACE_SERVER_SCRIPTS=HERE, MILLRACE_SOURCE_ROOT=ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that run_test ends what it has started
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for number, name in enumerate(tests, 1):
@@ -47,13 +72,7 @@ def main():
         }[name.rsplit(".", 1)[1]]
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="millrace-test.") as tmp:
-            run = None
-            try:
-                run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.STDOUT, env=dict(env, TMP=tmp), timeout=TIMEOUT_S)
-                status, out = run.returncode, run.stdout
-            except subprocess.TimeoutExpired as e:
-                status, out = f"no end after {TIMEOUT_S} s", e.stdout or b""
+            status, out = run_test(command, dict(env, TMP=tmp))
         seconds = f"({time.monotonic() - start:.0f} s)"
         if status == 77:
             print(f"ok {number} - {name} # SKIP {out.decode(errors='replace').strip()}")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from cassandra.cluster import Cluster
+import driver
 
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ.get("TMP", "/tmp")
@@ -280,7 +280,7 @@ def script():
 
 
 def main():
-    cluster = Cluster([HOST], port=int(PORT))
+    cluster = driver.connect(HOST, PORT)
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)

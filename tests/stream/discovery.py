@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-TIMEOUT_S = int(os.environ.get("MILLRACE_TEST_TIMEOUT", "120"))
+TIMEOUT_S = int(os.environ.get("MILLRACE_TEST_TIMEOUT", "300"))
 
 
 class Job:
