@@ -255,6 +255,7 @@ void cql_cluster_release(struct cql_cluster *cluster) {
 int cql_cluster_protocol(const struct cql_cluster *cluster) { return cluster->protocol; }
 const char *cql_cluster_release_version(const struct cql_cluster *cluster) { return cluster->release_version; }
 const char *cql_cluster_datacenter(const struct cql_cluster *cluster) { return cluster->datacenter; }
+bool cql_cluster_fails_over(const struct cql_cluster *cluster) { return cluster->options.datacenter_failover; }
 bool cql_cluster_routes(const struct cql_cluster *cluster) {
     return atomic_load_explicit(&cluster->routes, memory_order_relaxed);
 }

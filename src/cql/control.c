@@ -191,8 +191,14 @@ struct reading {
     struct cql_cluster *cluster;
     struct cqli_ring *ring;
     int token_room;
+    int remote_hosts;
     bool tokens_bad; /* too many, or of another partitioner */
 };
+
+static bool may_take_over(const struct reading *reading) {
+    const struct cql_options *options = &reading->cluster->options;
+    return options->datacenter_failover && !options->proxy_host && reading->remote_hosts < CQL_MAX_REMOTE;
+}
 
 static void add_node(struct reading *reading, const struct node *node, struct cqli_host *host) {
     struct cqli_ring *ring = reading->ring;
@@ -201,14 +207,18 @@ static void add_node(struct reading *reading, const struct node *node, struct cq
         .datacenter = arena_strndup(&ring->arena, node->datacenter.data, node->datacenter.len),
         .rack = arena_strndup(&ring->arena, node->rack.data, node->rack.len),
     };
-    if (str_equal(node->datacenter, str_from(reading->cluster->datacenter))) {
-        if (!host) host = host_of(reading->cluster, node);
-        if (host) {
-            set_inet(host, node);
-            host->seen = true;
-            ring->hosts[number] = host;
-            ring->host_count++;
-        }
+    bool local = str_equal(node->datacenter, str_from(reading->cluster->datacenter));
+    if (!host && (local || may_take_over(reading))) host = host_of(reading->cluster, node);
+    if (!local) ring->remote_count++;
+    if (host) {
+        set_inet(host, node);
+        cqli_host_set_datacenter(host, !local, node->datacenter);
+        host->seen = true;
+        reading->remote_hosts += !local;
+    }
+    if (host && local) {
+        ring->hosts[number] = host;
+        ring->host_count++;
     }
     if (!cql_ring_add_tokens(&ring->ring, reading->token_room, number, node->tokens)) reading->tokens_bad = true;
 }
@@ -339,7 +349,21 @@ static void begin_reading(struct cql_cluster *cluster) {
         ask(cluster, i, i == CQLI_QUERY_PEERS && control->old_peers ? old_peers_query : queries[i]);
 }
 
+/* Through another datacenter, which knows nothing of the local one: its name is wrong. */
+static bool has_no_local_node(const struct cql_cluster *cluster) {
+    return cluster->control.connection->host->remote && cluster->ring && !cluster->ring->host_count;
+}
+
 static void open_cluster(struct cql_cluster *cluster) {
+    if (has_no_local_node(cluster)) {
+        error_set(&cluster->open_error, STATUS_UNREACHABLE,
+                  "cannot connect to Cassandra: %s knows of no node in datacenter '%s', only of others such as '%s'",
+                  cluster->control.connection->host->address, cluster->datacenter,
+                  cluster->control.connection->host->datacenter);
+        error_hint(&cluster->open_error, "check the option 'local-datacenter'");
+        cqli_cluster_set_state(cluster, CQLI_FAILED);
+        return;
+    }
     cluster->protocol = cluster->control.connection->version;
     cqli_cluster_set_state(cluster, CQLI_OPEN);
 }
@@ -359,6 +383,7 @@ static void end_reading(struct cql_cluster *cluster) {
     else if (!read)
         cqli_control_refresh(cluster, CQL_REFRESH_RETRY_MS);
     if (cluster->state == CQLI_OPENING) open_cluster(cluster); /* without a ring too: by the contact points alone */
+    if (cluster->state != CQLI_OPEN) return;
     cqli_connect_all(cluster);
     cqli_start_waiting(cluster);
 }

@@ -1,8 +1,9 @@
 /* The CQL client: a cluster handle with pools of connections, asynchronous requests, and a blocking way for sessions.
  *
  * A cluster has one I/O thread. The contact points only start it: the nodes are those that the system tables name, as far as they are in
- * the local datacenter, and the servers' events keep the list true. Requests may be submitted from any thread and many at a
- * time. One that says its token goes to a node that has the data, any other to the least busy one; each connection carries up to
+ * the local datacenter, and the servers' events keep the list true. (With datacenter_failover: while none of these is connected, those of
+ * another one. LOCAL_ONE and LOCAL_QUORUM then are that one's.) Requests may be submitted from any thread and many at a time. One
+ * that says its token goes to a node that has the data, any other to the least busy one; each connection carries up to
  * CQL_MAX_STREAMS at once, what finds no room waits in order (the callers bound how many). Requests are sent again with
  * back-off when that can do no harm, elsewhere if there is another node, and end in exactly one call of `done` on the
  * I/O thread. Connections that break are opened again with back-off; while none works, requests wait and use up their
@@ -28,6 +29,7 @@ enum {
     CQL_DEFAULT_PORT = 9042,
     CQL_MAX_HOSTS = 64,  /* contact points */
     CQL_MAX_POOLS = 512, /* nodes that connections are kept to; more are left alone */
+    CQL_MAX_REMOTE = 64, /* nodes of other datacenters that are known, to take over; more are left alone */
     CQL_MAX_CONNECTIONS_PER_HOST = 32,
     CQL_MAX_STREAMS = 2048,  /* requests in flight on one connection */
     CQL_MAX_PREPARED = 4096, /* statements of one cluster handle */
@@ -53,8 +55,9 @@ struct cql_options {
     int port;                        /* of hosts that name none */
     const char *username, *password; /* NULL: no login */
     const char *local_datacenter;    /* only its nodes are used; NULL: that of the first contact point that answers */
-    int protocol_version;            /* 0: the highest that both sides know */
-    bool compress;                   /* LZ4, when the server has it */
+    bool datacenter_failover; /* while no node of it is connected, those of another one are used. Not behind a proxy */
+    int protocol_version;     /* 0: the highest that both sides know */
+    bool compress;            /* LZ4, when the server has it */
     int connections_per_host;
     int connect_timeout_ms; /* of TCP and login together */
     int request_timeout_ms; /* of one attempt */
@@ -90,7 +93,10 @@ void cql_cluster_shutdown(struct cql_cluster *cluster);
 /* The negotiated version, and "5.0.9" as the server says. */
 int cql_cluster_protocol(const struct cql_cluster *cluster);
 const char *cql_cluster_release_version(const struct cql_cluster *cluster);
-const char *cql_cluster_datacenter(const struct cql_cluster *cluster);
+const char *cql_cluster_datacenter(const struct cql_cluster *cluster); /* the local one */
+
+/* May requests go to another datacenter? Any thread. */
+bool cql_cluster_fails_over(const struct cql_cluster *cluster);
 
 /* Does it matter to say where a request's data lies: are there several nodes? Any thread; changes with the cluster. */
 bool cql_cluster_routes(const struct cql_cluster *cluster);

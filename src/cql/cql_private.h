@@ -39,7 +39,9 @@ struct cqli_host {
     bool contact; /* name and port are the user's */
     bool in_ring; /* the system tables name it */
     bool retired; /* left the ring, is in another datacenter, or is another one by a second name: no new connections */
-    bool seen;    /* while the ring is read */
+    bool remote;  /* in another datacenter, which takes over: connected to while no local host is */
+    char datacenter[64]; /* of remote ones, cut */
+    bool seen;           /* while the ring is read */
     uint8_t inet[16];
     int inet_len, inet_port; /* as the servers call it, for events; len 0: not known */
     struct cqli_connection *connections[CQL_MAX_CONNECTIONS_PER_HOST];
@@ -110,6 +112,7 @@ struct cqli_ring {
     struct cql_ring ring;
     struct cqli_host **hosts; /* of ring.nodes; NULL: not of the local datacenter */
     int host_count;           /* that are not NULL */
+    int remote_count;         /* nodes of other datacenters */
     int keyspace_count;
     struct cqli_keyspace *keyspaces;
 };
@@ -155,7 +158,7 @@ struct cql_cluster {
     struct net_task task, stop_task; /* opening, closing; stopping from inside */
     struct cqli_control control;
     struct cqli_agreement *agreements;
-    int opening_host;
+    int opening_host; /* of the contact points; behind them a second time those in other datacenters */
 
     /* Under the lock; ring is changed by the I/O thread alone, which reads it without */
     pthread_mutex_t lock;
@@ -204,12 +207,15 @@ void cqli_connection_tick(struct cqli_connection *connection, int64_t now_ms);
 struct cqli_host *cqli_host_add(struct cql_cluster *cluster, char *name, int port);
 void cqli_host_rename(struct cqli_host *host, char *name, int port);
 void cqli_host_retire(struct cqli_host *host);
+void cqli_host_set_datacenter(struct cqli_host *host, bool remote, struct str name);
 bool cqli_host_is_ready(const struct cqli_host *host);                      /* has it a connection that works? */
 struct cqli_connection *cqli_host_connection(const struct cqli_host *host); /* one with room, NULL: none */
 struct cqli_host *cqli_host_by_id(struct cql_cluster *cluster, const struct cqli_node_id *id);
 void cqli_connect_slot(struct cqli_host *host, int slot);
 /* Nothing is connected or connecting and a request wants to go: now rather than when the back-off says. */
 void cqli_connect_now(struct cql_cluster *cluster);
+/* Is none of the local datacenter's hosts connected to? */
+bool cqli_local_is_away(const struct cql_cluster *cluster);
 void cqli_connect_all(struct cql_cluster *cluster);
 void cqli_hosts_tick(struct cql_cluster *cluster, int64_t now_ms, bool *busy);
 void cqli_hosts_free(struct cql_cluster *cluster);

@@ -87,25 +87,37 @@ void cqli_connect_slot(struct cqli_host *host, int slot) {
     host->cluster->open_connections++;
 }
 
-/* A contact point that may be a node by another name gets one connection until it is known. */
-static int wanted_connections(const struct cqli_host *host) {
+bool cqli_local_is_away(const struct cql_cluster *cluster) {
+    for (int i = 0; i < cluster->host_count; i++) {
+        const struct cqli_host *host = cluster->hosts[i];
+        if (!host->remote && !host->retired && cqli_host_is_ready(host)) return false;
+    }
+    return true;
+}
+
+/* A contact point that may be a node by another name gets one connection until it is known; those of other datacenters get some while the
+ * local one is away. */
+static int wanted_connections(const struct cqli_host *host, bool local_is_away) {
+    if (host->remote && !local_is_away) return 0;
     bool unknown = host->contact && !host->id.known && host->cluster->contact_count > 1 && !cqli_host_is_ready(host);
     return host->retired ? 0 : unknown ? 1 : host->cluster->options.connections_per_host;
 }
 
-static void fill_pool(struct cqli_host *host) {
-    for (int i = 0; i < wanted_connections(host); i++)
+static void fill_pool(struct cqli_host *host, bool local_is_away) {
+    for (int i = 0; i < wanted_connections(host, local_is_away); i++)
         if (!host->connections[i]) cqli_connect_slot(host, i);
 }
 
 void cqli_connect_all(struct cql_cluster *cluster) {
-    for (int i = 0; i < cluster->host_count; i++) fill_pool(cluster->hosts[i]);
+    bool away = cqli_local_is_away(cluster);
+    for (int i = 0; i < cluster->host_count; i++) fill_pool(cluster->hosts[i], away);
 }
 
 void cqli_connect_now(struct cql_cluster *cluster) {
+    bool away = cqli_local_is_away(cluster);
     for (int i = 0; i < cluster->host_count; i++) {
         struct cqli_host *host = cluster->hosts[i];
-        if (!host->retired && !host->connections[0]) cqli_connect_slot(host, 0);
+        if (wanted_connections(host, away) && !host->connections[0]) cqli_connect_slot(host, 0);
     }
 }
 
@@ -117,7 +129,7 @@ void cqli_cluster_ready(struct cql_cluster *cluster, struct cqli_connection *con
         cqli_control_begin(cluster, connection);
         return;
     }
-    fill_pool(host);
+    fill_pool(host, cqli_local_is_away(cluster));
     if (!cluster->control.connection) cqli_control_begin(cluster, connection);
     cqli_start_waiting(cluster);
 }
@@ -147,35 +159,60 @@ static bool identify(struct cqli_host *host, struct str host_id) {
     return true;
 }
 
+void cqli_host_set_datacenter(struct cqli_host *host, bool remote, struct str name) {
+    host->remote = remote;
+    snprintf(host->datacenter, sizeof host->datacenter, "%.*s", (int)name.len, name.data);
+}
+
+/* May the host be used, which is in this datacenter? wanted: the local one, NULL: whichever this is. While opening the contact points in other
+ * datacenters have their turn when all the others have had theirs. */
+static bool check_datacenter(struct cql_cluster *cluster, struct cqli_host *host, const char *wanted,
+                             struct str datacenter, struct error *err) {
+    bool local = !wanted || str_equal(datacenter, str_from(wanted)), known = host->remote;
+    bool may_take_over = cluster->options.datacenter_failover && !cluster->options.proxy_host;
+    if (local || may_take_over) cqli_host_set_datacenter(host, !local, datacenter);
+    if (local || (may_take_over && (known || cluster->state != CQLI_OPENING))) return true;
+    if (!may_take_over) cqli_host_retire(host);
+    error_set(err, STATUS_UNREACHABLE, "the server is in datacenter '%.*s', not in '%s'", (int)datacenter.len,
+              datacenter.data, wanted);
+    error_hint(err, "check the option 'local-datacenter'; with 'datacenter-failover' = 'true' others are used while it "
+                    "cannot be reached");
+    return false;
+}
+
 bool cqli_cluster_local(struct cql_cluster *cluster, struct cqli_host *host, struct str datacenter,
                         struct str release_version, struct str host_id, struct error *err) {
     const char *wanted = cluster->options.local_datacenter;
     if (!wanted && cluster->state != CQLI_OPENING) wanted = cluster->datacenter;
-    if (wanted && !str_equal(datacenter, str_from(wanted))) {
-        cqli_host_retire(host);
-        error_set(err, STATUS_UNREACHABLE, "the server is in datacenter '%.*s', not in '%s'", (int)datacenter.len,
-                  datacenter.data, wanted);
-        error_hint(err, "check the option 'local-datacenter'");
-        return false;
-    }
+    if (!check_datacenter(cluster, host, wanted, datacenter, err)) return false;
     if (!identify(host, host_id)) {
         cqli_host_retire(host);
         error_set(err, STATUS_UNREACHABLE, "the server is connected to by another name");
         return false;
     }
     if (cluster->state == CQLI_OPENING) { /* nobody reads them before it is open, and they stay */
-        snprintf(cluster->datacenter, sizeof cluster->datacenter, "%.*s", (int)datacenter.len, datacenter.data);
+        struct str local = wanted ? str_from(wanted) : datacenter;
+        snprintf(cluster->datacenter, sizeof cluster->datacenter, "%.*s", (int)local.len, local.data);
         snprintf(cluster->release_version, sizeof cluster->release_version, "%.*s", (int)release_version.len,
                  release_version.data);
     }
     return true;
 }
 
+static struct cqli_host *next_contact(struct cql_cluster *cluster) {
+    while (++cluster->opening_host < 2 * cluster->contact_count) {
+        struct cqli_host *host = cluster->hosts[cluster->opening_host % cluster->contact_count];
+        if (cluster->opening_host < cluster->contact_count || host->remote) return host;
+    }
+    return NULL;
+}
+
 /* The attempt to open goes on with the next contact point, or fails. */
 static void open_next(struct cql_cluster *cluster, const struct error *err) {
     bool hopeless = err && err->code == STATUS_AUTHENTICATION;
-    if (!hopeless && cluster->opening_host + 1 < cluster->contact_count) {
-        cqli_connect_slot(cluster->hosts[++cluster->opening_host], 0);
+    struct cqli_host *host = hopeless ? NULL : next_contact(cluster);
+    if (host) {
+        cqli_connect_slot(host, 0);
         return;
     }
     cluster->open_error = *err;
@@ -234,12 +271,12 @@ void cqli_cluster_closed(struct cql_cluster *cluster, struct cqli_connection *co
         cqli_fail_waiting(cluster, &cluster->last_error);
 }
 
-static void tick_host(struct cqli_host *host, int64_t now, bool *busy) {
+static void tick_host(struct cqli_host *host, int64_t now, bool local_is_away, bool *busy) {
     struct cql_cluster *cluster = host->cluster;
-    int wanted = wanted_connections(host);
+    int wanted = wanted_connections(host, local_is_away);
     for (int slot = 0; slot < cluster->options.connections_per_host; slot++) {
         struct cqli_connection *c = host->connections[slot];
-        if (c && host->retired && c->phase == CQLI_READY && !c->in_flight) {
+        if (c && !wanted && c->phase == CQLI_READY && !c->in_flight) {
             cqli_connection_close(c, NULL);
         } else if (c) {
             cqli_connection_tick(c, now);
@@ -255,7 +292,8 @@ static void tick_host(struct cqli_host *host, int64_t now, bool *busy) {
 }
 
 void cqli_hosts_tick(struct cql_cluster *cluster, int64_t now, bool *busy) {
-    for (int i = 0; i < cluster->host_count; i++) tick_host(cluster->hosts[i], now, busy);
+    bool away = cqli_local_is_away(cluster);
+    for (int i = 0; i < cluster->host_count; i++) tick_host(cluster->hosts[i], now, away, busy);
 }
 
 /* ---- Overload ---- */

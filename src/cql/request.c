@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cass/bytes.h"
 #include "cql/cql_private.h"
@@ -33,15 +34,28 @@ void cqli_cluster_done(struct cql_cluster *cluster, struct cqli_connection *conn
     cqli_request_finish(request, response, NULL);
 }
 
+/* The whole local datacenter is away, and there are others that nobody has allowed to take over. */
+static bool could_go_elsewhere(const struct cql_cluster *cluster, const struct error *err) {
+    bool lost = err->code == STATUS_UNREACHABLE || err->code == STATUS_TIMEOUT;
+    return lost && !cluster->options.datacenter_failover && cluster->ring && cluster->ring->remote_count &&
+           cqli_local_is_away(cluster);
+}
+
 static void fail_request(struct cql_cluster *cluster, struct cql_request *request, const struct error *why) {
     struct error err = *why;
+    struct strbuf detail = {0};
     if (cluster->closing) error_set(&err, STATUS_CANCELLED, "the connection to Cassandra was closed");
-    if (request->attempts > 1) {
-        if (err.detail[0])
-            error_detail(&err, "%s; tried %d times", why->detail, request->attempts);
-        else
-            error_detail(&err, "tried %d times", request->attempts);
+    strbuf_puts(&detail, err.detail);
+    if (could_go_elsewhere(cluster, &err)) {
+        strbuf_printf(&detail, "%sno node of datacenter '%s' is connected", detail.len ? "; " : "",
+                      cluster->datacenter);
+        error_hint(&err,
+                   "'nodetool status' says which nodes are down; with 'datacenter-failover' = 'true' those of other "
+                   "datacenters are used meanwhile");
     }
+    if (request->attempts > 1) strbuf_printf(&detail, "%stried %d times", detail.len ? "; " : "", request->attempts);
+    if (detail.len) error_detail(&err, "%s", detail.data);
+    strbuf_free(&detail);
     if (request->table)
         error_prefix(&err, "Cassandra, table %s", request->table);
     else
@@ -105,6 +119,22 @@ static void consider(struct choice *choice, struct cqli_host *host, const struct
     }
 }
 
+/* Of the other datacenters one at a time: what was written with LOCAL_QUORUM in one need not be in the next. */
+static void consider_remote(struct choice *choice, struct cql_cluster *cluster, const struct cql_request *request,
+                            int start, int64_t now) {
+    const char *datacenter = NULL;
+    for (int i = 0; i < cluster->host_count; i++) {
+        const struct cqli_host *host = cluster->hosts[i];
+        if (host->remote && !host->retired && cqli_host_is_ready(host) &&
+            (!datacenter || strcmp(host->datacenter, datacenter) < 0))
+            datacenter = host->datacenter;
+    }
+    for (int i = 0; datacenter && i < cluster->host_count; i++) {
+        struct cqli_host *host = cluster->hosts[(start + i) % cluster->host_count];
+        if (host->remote && strcmp(host->datacenter, datacenter) == 0) consider(choice, host, request, now, 0);
+    }
+}
+
 static struct cqli_connection *pick(struct cql_cluster *cluster, const struct cql_request *request) {
     struct choice choice = {NULL, 0};
     int64_t now = cqli_now_ms(cluster);
@@ -115,8 +145,12 @@ static struct cqli_connection *pick(struct cql_cluster *cluster, const struct cq
         for (int i = 0; i < count; i++) consider(&choice, replicas[(start + i) % count], request, now, REPLICA);
         if (choice.score == (ELSEWHERE | CALM | REPLICA)) return choice.best;
     }
-    for (int i = 0; i < cluster->host_count; i++)
-        consider(&choice, cluster->hosts[(start + i) % cluster->host_count], request, now, 0);
+    for (int i = 0; i < cluster->host_count; i++) {
+        struct cqli_host *host = cluster->hosts[(start + i) % cluster->host_count];
+        if (!host->remote) consider(&choice, host, request, now, 0);
+    }
+    if (!choice.best && cluster->options.datacenter_failover && cqli_local_is_away(cluster))
+        consider_remote(&choice, cluster, request, start, now);
     return choice.best;
 }
 

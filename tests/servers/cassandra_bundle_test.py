@@ -187,6 +187,7 @@ def main():
     fails(1, "config.json: ", bundle("nojson", port, config="host = localhost"))
     fails(1, "option 'hosts' beside 'secure-connect-bundle'", path, ", 'hosts'='h'")
     fails(1, "option 'tls.ca-file' beside 'secure-connect-bundle'", path, ", 'tls.ca-file'='h'")
+    fails(1, "option 'datacenter-failover' beside 'secure-connect-bundle'", path, ", 'datacenter-failover'='true'")
     # the service
     refused = "option 'secure-connect-bundle': metadata service: localhost:"
     closed = socket.create_server(("127.0.0.1", 0))

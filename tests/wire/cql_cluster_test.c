@@ -242,6 +242,142 @@ static void other_datacenters_and_joining_nodes(void **state) {
     }
 }
 
+/* ---- Another datacenter takes over ---- */
+
+static int requests_of(struct nodes *nodes, int first, int last) {
+    int count = 0;
+    for (int i = first; i <= last; i++)
+        if (nodes->fakes[i]) count += fake_cql_requests(nodes->fakes[i]);
+    return count;
+}
+
+/* Two nodes near, two far: the far ones are not even connected to while a near one is there; then they do everything, until one is back. */
+static void another_datacenter_takes_over(void **state) {
+    (void)state;
+    struct fake_options options[4] = {
+        {.datacenter = "near"}, {.datacenter = "near"}, {.datacenter = "far"}, {.datacenter = "far"}};
+    struct nodes nodes;
+    start(&nodes, 4, options);
+    nodes.client.datacenter_failover = true;
+    open_client(&nodes);
+    WAIT_FOR(fake_cql_connections(nodes.fakes[1]) == 1);
+    assert_int_equal(write_many(&nodes, 100, true, token_of[2]), 0); /* a far one's data */
+    stop_node(&nodes, 0);
+    assert_int_equal(write_many(&nodes, 100, true, token_of[0]), 0);
+    assert_int_equal(requests_of(&nodes, 2, 3), 0);
+    assert_int_equal(fake_cql_connections(nodes.fakes[2]) + fake_cql_connections(nodes.fakes[3]), 0);
+
+    int port = nodes.places[0].port;
+    stop_node(&nodes, 1);
+    assert_int_equal(write_many(&nodes, 100, true, token_of[0]), 0);
+    assert_true(requests_of(&nodes, 2, 3) >= 100);
+    for (int i = 2; i < 4; i++) { /* each of them */
+        int before = fake_cql_requests(nodes.fakes[i]);
+        WAIT_FOR(write_many(&nodes, 8, false, 0) == 0 && fake_cql_requests(nodes.fakes[i]) > before);
+    }
+    WAIT_FOR(fake_cql_registered(nodes.fakes[2]) + fake_cql_registered(nodes.fakes[3]) >
+             0); /* the control connection */
+    const struct cql_prepared *insert;
+    assert_int_equal(cql_prepare(nodes.cluster, "INSERT INTO ks.t", "ks.t", &insert, &err), STATUS_OK);
+    cql_prepared_release(insert);
+    assert_string_equal(cql_cluster_datacenter(nodes.cluster), "near");
+
+    start_node(&nodes, 0, port);
+    introduce(&nodes);
+    WAIT_FOR(fake_cql_connections(nodes.fakes[0]) == 1);
+    WAIT_FOR(fake_cql_open(nodes.fakes[2]) + fake_cql_open(nodes.fakes[3]) == 0);
+    int before = requests_of(&nodes, 2, 3);
+    assert_int_equal(write_many(&nodes, 100, true, token_of[2]), 0);
+    assert_int_equal(requests_of(&nodes, 2, 3), before);
+    stop(&nodes);
+}
+
+/* With several others it is the one whose name comes first, not now one and now another. */
+static void one_other_datacenter_at_a_time(void **state) {
+    (void)state;
+    struct fake_options options[4] = {
+        {.datacenter = "near"}, {.datacenter = "b"}, {.datacenter = "a"}, {.datacenter = "b"}};
+    struct nodes nodes;
+    start(&nodes, 4, options);
+    nodes.client.datacenter_failover = true;
+    nodes.client.max_attempts = 20;
+    open_client(&nodes);
+    stop_node(&nodes, 0);
+    WAIT_FOR(write_one(&nodes, false, 0) == STATUS_OK && requests_of(&nodes, 2, 2) > 0);
+    int before = requests_of(&nodes, 1, 1) + requests_of(&nodes, 3, 3);
+    assert_int_equal(write_many(&nodes, 200, false, 0), 0);
+    assert_int_equal(requests_of(&nodes, 1, 1) + requests_of(&nodes, 3, 3), before);
+    stop_node(&nodes, 2);
+    WAIT_FOR(write_many(&nodes, 200, false, 0) == 0 && requests_of(&nodes, 1, 1) > 0 && requests_of(&nodes, 3, 3) > 0);
+    stop(&nodes);
+}
+
+/* Unless it is allowed, requests fail, and the message says what there would be. */
+static void no_other_datacenter_unasked(void **state) {
+    (void)state;
+    struct fake_options options[2] = {{.datacenter = "near"}, {.datacenter = "far"}};
+    struct nodes nodes;
+    start(&nodes, 2, options);
+    open_client(&nodes);
+    assert_int_equal(write_one(&nodes, false, 0), STATUS_OK);
+    stop_node(&nodes, 0);
+    assert_int_equal(write_one(&nodes, false, 0), STATUS_UNREACHABLE);
+    assert_string_equal(err.detail, "no node of datacenter 'near' is connected; tried 4 times");
+    assert_non_null(strstr(err.hint, "'datacenter-failover' = 'true'"));
+    assert_int_equal(fake_cql_requests(nodes.fakes[1]), 0);
+    stop(&nodes);
+}
+
+/* The local datacenter is away from the start: a contact point in another one will do, when it is allowed. */
+static void opened_in_another_datacenter(void **state) {
+    (void)state;
+    struct fake_options options[3] = {{.datacenter = "near"}, {.datacenter = "far"}, {.datacenter = "far"}};
+    struct nodes nodes;
+    start(&nodes, 3, options);
+    int port = nodes.places[0].port;
+    char hosts[128], message[256];
+    snprintf(hosts, sizeof hosts, "127.0.0.1:%d, 127.0.0.1:%d", nodes.places[1].port, port);
+    nodes.client.hosts = hosts;
+    nodes.client.local_datacenter = "near";
+    nodes.client.datacenter_failover = true;
+    open_client(&nodes); /* the far one is asked first, and not taken */
+    assert_int_equal(write_many(&nodes, 50, false, 0), 0);
+    assert_int_equal(requests_of(&nodes, 1, 2), 0);
+    cql_cluster_release(nodes.cluster);
+    stop_node(&nodes, 0);
+
+    open_client(&nodes);
+    assert_string_equal(cql_cluster_datacenter(nodes.cluster), "near");
+    assert_int_equal(write_many(&nodes, 50, false, 0), 0);
+    assert_true(requests_of(&nodes, 1, 2) >= 50);
+    start_node(&nodes, 0, port);
+    introduce(&nodes);
+    WAIT_FOR(fake_cql_connections(nodes.fakes[0]) == 1 && requests_of(&nodes, 0, 0) == 0);
+    WAIT_FOR(write_one(&nodes, false, 0) == STATUS_OK && requests_of(&nodes, 0, 0) > 0);
+    cql_cluster_release(nodes.cluster);
+    nodes.cluster = NULL;
+
+    nodes.client.local_datacenter = "nowhere"; /* a name that is wrong is no datacenter that is away */
+    error_clear(&err);
+    assert_int_equal(cql_cluster_open(&nodes.client, &nodes.cluster, &err), STATUS_UNREACHABLE);
+    snprintf(message, sizeof message,
+             "cannot connect to Cassandra: 127.0.0.1:%d knows of no node in datacenter 'nowhere', only of others such "
+             "as 'far'",
+             nodes.places[1].port);
+    assert_string_equal(err.message, message);
+    assert_non_null(strstr(err.hint, "'local-datacenter'"));
+    nodes.client.local_datacenter = "near";
+    nodes.client.datacenter_failover = false;
+    stop_node(&nodes, 0);
+    nodes.client.hosts = nodes.hosts;
+    snprintf(nodes.hosts, sizeof nodes.hosts, "127.0.0.1:%d", nodes.places[1].port);
+    assert_int_equal(cql_cluster_open(&nodes.client, &nodes.cluster, &err), STATUS_UNREACHABLE);
+    assert_non_null(strstr(err.message, "the server is in datacenter 'far', not in 'near'"));
+    assert_non_null(strstr(err.hint, "'datacenter-failover' = 'true'"));
+    nodes.cluster = NULL;
+    stop(&nodes);
+}
+
 /* A contact point by a name that the ring does not know is the node all the same. */
 static void nodes_by_two_names(void **state) {
     (void)state;
@@ -1026,3 +1162,7 @@ int main(int argc, char **argv) {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("cluster", tests, NULL, NULL) != 0;
 }
+        cmocka_unit_test(another_datacenter_takes_over),
+        cmocka_unit_test(one_other_datacenter_at_a_time),
+        cmocka_unit_test(no_other_datacenter_unasked),
+        cmocka_unit_test(opened_in_another_datacenter),

@@ -251,7 +251,9 @@ static void contact_points_in_order(void **state) {
                                   "not in 'nowhere'",
                                   fake_cql_port(pair.fake)));
     assert_string_equal(err.detail, "the last of 3 hosts that were tried");
-    assert_string_equal(err.hint, "check the option 'local-datacenter'");
+    assert_string_equal(
+        err.hint, "check the option 'local-datacenter'; with 'datacenter-failover' = 'true' others are used while "
+                  "it cannot be reached");
     pair.cluster = NULL;
     stop(&pair);
     fake_cql_stop(other.fake);

@@ -43,7 +43,7 @@ struct fake_cql {
     int peer_count;
     atomic_bool paused;
     atomic_int late_threads, schema, fault, foreign, requests, registered, peers_read, schema_read;
-    atomic_int connections, writes, prepares, heartbeats, faults, answers, traced, refusals, ranges, late, most_late;
+    atomic_int connections, ended, writes, prepares, heartbeats, faults, answers, traced, refusals, ranges, late,
     _Atomic int64_t timestamp;
 };
 
@@ -869,6 +869,7 @@ static void *accept_all(void *data) {
     }
 }
 
+    atomic_fetch_add(&client->fake->ended, 1);
 struct fake_cql *fake_cql_start(const struct fake_options *options, int port) {
     struct fake_cql *fake = calloc(1, sizeof *fake);
     fake->options = *options;
@@ -976,3 +977,4 @@ int fake_cql_prepares(struct fake_cql *fake) { return atomic_load(&fake->prepare
 int fake_cql_heartbeats(struct fake_cql *fake) { return atomic_load(&fake->heartbeats); }
 int fake_cql_traced(struct fake_cql *fake) { return atomic_load(&fake->traced); }
 int64_t fake_cql_timestamp(struct fake_cql *fake) { return atomic_load(&fake->timestamp); }
+int fake_cql_open(struct fake_cql *fake) { return atomic_load(&fake->connections) - atomic_load(&fake->ended); }

@@ -104,6 +104,7 @@ int fake_cql_writes(struct fake_cql *fake);   /* statements, batched ones counte
 int fake_cql_prepares(struct fake_cql *fake);
 int fake_cql_most_late(struct fake_cql *fake);     /* FAKE_LATE: answers that waited at the same time */
 int fake_cql_heartbeats(struct fake_cql *fake);    /* OPTIONS behind the first of a connection */
+int fake_cql_open(struct fake_cql *fake);     /* connections that have not ended */
 int fake_cql_traced(struct fake_cql *fake);        /* requests that wanted a trace */
 int64_t fake_cql_timestamp(struct fake_cql *fake); /* of the last write, INT64_MIN when it had none */
 

@@ -18,6 +18,11 @@
         {.name = "local-datacenter",                                                                                   \
          .type = OPTION_STRING,                                                                                        \
          .doc = "only hosts of this datacenter are used; by default that of the first of 'hosts' that answers"},       \
+        {.name = "datacenter-failover",                                                                                \
+         .type = OPTION_BOOL,                                                                                          \
+         .default_value = "false",                                                                                     \
+         .doc = "while no host of the local datacenter is connected, those of another one are used: LOCAL_ONE and "    \
+                "LOCAL_QUORUM are that one's then; 'hosts' should name some of each"},                                 \
         {.name = "connect-timeout",                                                                                    \
          .type = OPTION_DURATION,                                                                                      \
          .default_value = "5 s",                                                                                       \
@@ -358,6 +363,7 @@ static const char *const connection_keys[] = {"hosts",
                                               "username",
                                               "password",
                                               "local-datacenter",
+                                              "datacenter-failover",
                                               "connect-timeout",
                                               "tls",
                                               "tls.verify",
@@ -474,6 +480,7 @@ static enum status fill_options(const struct option_list *options, struct arena 
     out->username = option_string(options, table, "username");
     out->password = option_string(options, table, "password");
     out->local_datacenter = option_string(options, table, "local-datacenter");
+    out->datacenter_failover = option_bool(options, table, "datacenter-failover");
     out->connect_timeout_ms = (int)option_int(options, table, "connect-timeout");
     out->request_timeout_ms = (int)option_int(options, table, "request-timeout");
     out->max_attempts = (int)option_int(options, table, "max-attempts");

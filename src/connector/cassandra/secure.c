@@ -61,10 +61,12 @@ enum status cassandra_secure(const struct option_list *options, struct arena *ar
                                           "tls.key-password"};
     static const char *const in_bundle[] = {"hosts",         "tls",          "tls.ca-file",
                                             "tls.cert-file", "tls.key-file", "tls.key-password"};
+    static const char *const elsewhere[] = {"datacenter-failover"};
     const char *bundle = option_find(options, "secure-connect-bundle");
     if (bundle) {
         TRY(without(options, in_bundle, sizeof in_bundle / sizeof *in_bundle, "beside 'secure-connect-bundle'",
                     "the bundle says it", err));
+        TRY(without(options, elsewhere, 1, "beside 'secure-connect-bundle'", "a bundle leads to one datacenter", err));
         enum status status = cassandra_bundle_open(bundle, verify_of(options), arena, out, err);
         if (status != STATUS_OK) error_prefix(err, "option 'secure-connect-bundle'");
         return status;

@@ -64,6 +64,14 @@ static enum status read_settings(struct sink *sink, const struct table *table, c
     cql_consistency_parse(str_from(cassandra_setting_text(table, "serial-consistency")), &sink->serial_consistency);
     sink->counters = sink->target.schema->has_counters;
     sink->conditional = options->statement == SINK_INSERT && cassandra_setting_bool(table, "sink.if-not-exists");
+    if (sink->conditional && sink->serial_consistency == CQL_LOCAL_SERIAL &&
+        cql_cluster_fails_over(cassandra_handle_cluster(sink->target.handle))) {
+        error_set(err, STATUS_INVALID_OPTION,
+                  "option 'serial-consistency' = 'LOCAL_SERIAL' is not enough with 'datacenter-failover': another "
+                  "datacenter does not know what this one has decided");
+        error_hint(err, "'serial-consistency' = 'SERIAL'");
+        return STATUS_INVALID_OPTION;
+    }
     sink->ignore_null = options->statement == SINK_INSERT && cassandra_setting_bool(table, "sink.ignore-null");
     sink->drop_nulls = options->drop_nulls;
     sink->skip_refused = str_compare_nocase(cassandra_setting_text(table, "sink.error-policy"), "skip") == 0;
