@@ -457,6 +457,94 @@ static void requests_go_to_replicas(void **state) {
     }
 }
 
+/* ---- Reads that fail ---- */
+
+static enum status read_one(struct nodes *nodes, const struct cql_prepared *select, int64_t token, int *attempts) {
+    struct cql_request request;
+    struct cql_response *response;
+    error_clear(&err);
+    cql_request_init(&request, CQL_REQUEST_EXECUTE);
+    request.prepared = select;
+    request.idempotent = true;
+    request.table = "ks.t";
+    request.has_token = true;
+    request.token = token;
+    request.keyspace = "ks";
+    enum status status = cql_execute(nodes->cluster, &request, &response, &err);
+    *attempts = request.attempts;
+    if (status == STATUS_OK) cql_response_free(response);
+    return status;
+}
+
+/* A read that timed out, or failed since a replica was lost, whether data had come or not, is asked of another node, as often as
+ * max_attempts says; one that replicas could not do (or where nobody says why: version 4) is not. */
+static void reads_that_fail_are_asked_elsewhere(void **state) {
+    (void)state;
+    static const struct {
+        int32_t code;
+        int version, reason_count;
+        uint16_t reasons[2];
+        bool again;
+        enum status status;
+        const char *message;
+    } cases[] = {
+        {CQL_READ_TIMEOUT, 5, 0, {0}, true, STATUS_TIMEOUT, "read timed out"},
+        {CQL_READ_TIMEOUT, 4, 0, {0}, true, STATUS_TIMEOUT, "read timed out"},
+        {CQL_READ_FAILURE, 5, 1, {2}, true, STATUS_SERVER_ERROR, "read failed"},     /* timed out */
+        {CQL_READ_FAILURE, 5, 2, {2, 5}, true, STATUS_SERVER_ERROR, "read failed"},  /* and went down */
+        {CQL_READ_FAILURE, 5, 1, {1}, false, STATUS_SERVER_ERROR, "read failed"},    /* too many tombstones */
+        {CQL_READ_FAILURE, 5, 2, {5, 0}, false, STATUS_SERVER_ERROR, "read failed"}, /* went down, and does not know */
+        {CQL_READ_FAILURE, 4, 0, {0}, false, STATUS_SERVER_ERROR, "read failed"},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool data_present = i % 2, again = cases[i / 2].again;
+        struct fake_options options[3];
+        for (int k = 0; k < 3; k++) {
+            options[k] = (struct fake_options){.version = cases[i / 2].version,
+                                               .error_code = cases[i / 2].code,
+                                               .reason_count = cases[i / 2].reason_count,
+                                               .data_present = data_present};
+            memcpy(options[k].reasons, cases[i / 2].reasons, sizeof options[k].reasons);
+        }
+        struct nodes nodes;
+        start(&nodes, 3, options);
+        open_client(&nodes);
+        wait_for_all(&nodes);
+        const struct cql_prepared *select;
+        assert_int_equal(cql_prepare(nodes.cluster, "SELECT \"a\" FROM ks.t", "ks.t", &select, &err), STATUS_OK);
+        int before[3], got[3], attempts, total = 0;
+        /* one node */
+        fake_cql_set_fault(nodes.fakes[1], FAKE_ERROR);
+        for (int k = 0; k < 3; k++) before[k] = fake_cql_requests(nodes.fakes[k]);
+        enum status status = read_one(&nodes, select, token_of[1], &attempts);
+        assert_int_equal(status, again ? STATUS_OK : cases[i / 2].status);
+        assert_int_equal(attempts, 1);
+        for (int k = 0; k < 3; k++) got[k] = fake_cql_requests(nodes.fakes[k]) - before[k];
+        assert_int_equal(got[1], 1);
+        assert_int_equal(got[0] + got[2], again);
+        /* all of them */
+        for (int k = 0; k < 3; k++) fake_cql_set_fault(nodes.fakes[k], FAKE_ERROR);
+        for (int k = 0; k < 3; k++) before[k] = fake_cql_requests(nodes.fakes[k]);
+        assert_int_equal(read_one(&nodes, select, token_of[1], &attempts), cases[i / 2].status);
+        assert_int_equal(attempts, again ? nodes.client.max_attempts : 1);
+        for (int k = 0; k < 3; k++) {
+            got[k] = fake_cql_requests(nodes.fakes[k]) - before[k];
+            assert_true(got[k] <= 2);
+            total += got[k];
+        }
+        assert_int_equal(total, attempts);
+        char message[128];
+        snprintf(message, sizeof message, ": %s: the fake says no", cases[i / 2].message);
+        assert_non_null(strstr(err.message, "Cassandra, table ks.t: 127.0.0.1:"));
+        assert_non_null(strstr(err.message, message));
+        assert_string_equal(err.detail, again ? "consistency QUORUM: 1 of 2 replicas; tried 4 times"
+                                              : "consistency QUORUM: 1 of 2 replicas");
+        assert_non_null(strstr(err.hint, "nodetool status"));
+        cql_prepared_release(select);
+        stop(&nodes);
+    }
+}
+
 /* A keyspace that is altered: its replicas are others. */
 static void schema_events_are_heard(void **state) {
     (void)state;
@@ -1166,3 +1254,4 @@ int main(int argc, char **argv) {
         cmocka_unit_test(one_other_datacenter_at_a_time),
         cmocka_unit_test(no_other_datacenter_unasked),
         cmocka_unit_test(opened_in_another_datacenter),
+        cmocka_unit_test(reads_that_fail_are_asked_elsewhere),

@@ -129,7 +129,18 @@ static void answer(struct client *client, int stream, int opcode, struct strbuf 
 
 static void put_name(struct strbuf *out, const char *name) { cass_put_string(out, str_from(name)); }
 
-static void put_error(struct strbuf *out, int32_t code, struct str id) {
+/* Version 4: how many replicas failed; version 5: which, and why each did. */
+static void put_reasons(const struct client *client, struct strbuf *out) {
+    const struct fake_options *o = &client->fake->options;
+    cass_put_i32(out, client->version >= 5 ? o->reason_count : 1);
+    for (int i = 0; i < o->reason_count && client->version >= 5; i++) {
+        cass_put_u8(out, 4);
+        strbuf_add(out, "\x7f\0\0\2", 4);
+        cass_put_u16(out, o->reasons[i]);
+    }
+}
+
+static void put_error(const struct client *client, struct strbuf *out, int32_t code, struct str id) {
     cass_put_i32(out, code);
     put_name(out, "the fake says no");
     switch (code) {
@@ -142,9 +153,10 @@ static void put_error(struct strbuf *out, int32_t code, struct str id) {
         cass_put_u16(out, CQL_QUORUM);
         cass_put_i32(out, code == CQL_UNAVAILABLE ? 2 : 1);
         cass_put_i32(out, code == CQL_UNAVAILABLE ? 1 : 2);
-        if (code == CQL_READ_TIMEOUT)
-            cass_put_u8(out, 0);
-        else if (code == CQL_WRITE_TIMEOUT)
+        if (code == CQL_READ_FAILURE || code == CQL_WRITE_FAILURE) put_reasons(client, out);
+        if (code == CQL_READ_TIMEOUT || code == CQL_READ_FAILURE)
+            cass_put_u8(out, client->fake->options.data_present);
+        else if (code != CQL_UNAVAILABLE)
             put_name(out, "SIMPLE");
         break;
     default: break;
@@ -361,6 +373,7 @@ struct parameters {
     int first_row;
     int64_t start, end; /* the first two values, when they are bigints: a token range */
     struct str key;     /* the value that is an int: the partition key */
+    bool bad;           /* has the text that no row may have */
     int64_t timestamp;
 };
 
@@ -479,7 +492,7 @@ static bool user_answer(struct client *client, int stream, struct strbuf *body, 
     switch (fault) {
     case FAKE_ERROR:
     case FAKE_UNPREPARED:
-        put_error(&error, fault == FAKE_UNPREPARED ? CQL_UNPREPARED : client->fake->options.error_code, id);
+        put_error(client, &error, fault == FAKE_UNPREPARED ? CQL_UNPREPARED : client->fake->options.error_code, id);
         answer(client, stream, CQL_ERROR, &error);
         break;
     case FAKE_NO_ANSWER: break;
@@ -527,6 +540,11 @@ static bool user_answer(struct client *client, int stream, struct strbuf *body, 
 
 /* ---- Requests ---- */
 
+static bool is_bad(const struct client *client, struct str value) {
+    const char *bad = client->fake->options.bad_text;
+    return bad && value.data && str_equal(value, str_from(bad));
+}
+
 static struct parameters read_parameters(struct client *client, struct cass_reader *r) {
     struct parameters p = {.timestamp = INT64_MIN};
     cass_read_u16(r);
@@ -537,6 +555,7 @@ static struct parameters read_parameters(struct client *client, struct cass_read
         for (int n = cass_read_u16(r), i = 0; i < n; i++) {
             struct str value = cass_read_bytes(r);
             if (value.len == 4) p.key = value;
+            p.bad |= is_bad(client, value);
             if (i < 2 && value.len == 8) *(i ? &p.end : &p.start) = (int64_t)cass_load_u64(value.data);
         }
     if (flags & 4) p.page_rows = cass_read_i32(r);
@@ -586,17 +605,27 @@ static void put_prepared(struct client *client, struct str text, struct strbuf *
     }
 }
 
+static bool bad_write(struct client *client, int stream, struct str id) {
+    struct strbuf body = {0};
+    atomic_fetch_add(&client->fake->requests, 1);
+    put_error(client, &body, client->fake->options.error_code, id);
+    answer(client, stream, CQL_ERROR, &body);
+    strbuf_free(&body);
+    return true;
+}
+
 static bool user_query(struct client *client, int stream, const struct statement *statement, const struct parameters *p,
                        struct str id) {
     struct strbuf body = {0};
     if (statement->select && statement->token && !p->first_row) atomic_fetch_add(&client->fake->ranges, 1);
     if (statement->select && is_refused(client, statement, p)) {
         atomic_fetch_add(&client->fake->refusals, 1);
-        put_error(&body, client->fake->options.error_code, id);
+        put_error(client, &body, client->fake->options.error_code, id);
         answer(client, stream, CQL_ERROR, &body);
         strbuf_free(&body);
         return true;
     }
+    if (p->bad) return bad_write(client, stream, id);
     if (statement->count) {
         put_count(client, statement, p, &body);
     } else if (statement->select) {
@@ -615,6 +644,7 @@ static bool batch(struct client *client, int stream, struct cass_reader *r) {
     struct str id = {"", 0};
     cass_read_u8(r);
     int count = cass_read_u16(r);
+    bool bad = false;
     for (int i = 0; i < count; i++) {
         cass_read_u8(r); /* by id */
         id = cass_read_string(r);
@@ -622,6 +652,7 @@ static bool batch(struct client *client, int stream, struct cass_reader *r) {
         for (int n = cass_read_u16(r); n > 0; n--) {
             struct str value = cass_read_bytes(r);
             if (value.len == 4) key = value;
+            bad |= is_bad(client, value);
         }
         if (!owns(client->fake, cass_murmur3_token(key.data, key.len))) atomic_fetch_add(&client->fake->foreign, 1);
     }
@@ -629,6 +660,7 @@ static bool batch(struct client *client, int stream, struct cass_reader *r) {
     int flags = client->version >= 5 ? cass_read_i32(r) : cass_read_u8(r);
     atomic_store(&client->fake->timestamp, flags & 0x20 ? cass_read_i64(r) : INT64_MIN);
     assert(!r->failed && r->pos == r->end);
+    if (bad) return bad_write(client, stream, id);
     atomic_fetch_add(&client->fake->writes, count);
     struct strbuf body = {0};
     cass_put_i32(&body, CQL_RESULT_VOID);
@@ -650,7 +682,7 @@ static bool login(struct client *client, int stream, struct cass_reader *r) {
     if (right)
         cass_put_i32(&body, -1);
     else
-        put_error(&body, CQL_BAD_CREDENTIALS, (struct str){"", 0});
+        put_error(client, &body, CQL_BAD_CREDENTIALS, (struct str){"", 0});
     answer(client, stream, right ? CQL_AUTH_SUCCESS : CQL_ERROR, &body);
     strbuf_free(&body);
     return true;
@@ -691,7 +723,7 @@ static bool handle(struct client *client, const struct cql_header *header, struc
             if (str_equal(key, str_from("COMPRESSION"))) client->lz4 = str_equal(value, str_from("lz4"));
         }
         if (o->fault == FAKE_NOT_NOW) {
-            put_error(&body, CQL_OVERLOADED, (struct str){"", 0});
+            put_error(client, &body, CQL_OVERLOADED, (struct str){"", 0});
             answer(client, stream, CQL_ERROR, &body);
             break;
         }
@@ -707,7 +739,7 @@ static bool handle(struct client *client, const struct cql_header *header, struc
         struct str text = cass_read_long_string(&r);
         struct parameters p = read_parameters(client, &r);
         if (o->old_peers && contains(text, "peers_v2")) {
-            put_error(&body, CQL_INVALID, (struct str){"", 0});
+            put_error(client, &body, CQL_INVALID, (struct str){"", 0});
             answer(client, stream, CQL_ERROR, &body);
         } else if (contains(text, "CREATE KEYSPACE")) {
             cass_put_i32(&body, CQL_RESULT_SCHEMA_CHANGE);
@@ -754,7 +786,7 @@ static bool refuse_version(struct client *client, int stream) {
         cass_put_i32(&body, CQL_PROTOCOL_ERROR);
         put_name(&body, "Beta version of the protocol used (5/v5-beta), but USE_BETA flag is unset");
     } else {
-        put_error(&body, CQL_PROTOCOL_ERROR, (struct str){"", 0});
+        put_error(client, &body, CQL_PROTOCOL_ERROR, (struct str){"", 0});
     }
     answer(client, stream, CQL_ERROR, &body);
     strbuf_free(&body);
@@ -837,6 +869,7 @@ static void *serve(void *data) {
             break;
     }
     atomic_store(&client->gone, true);
+    atomic_fetch_add(&client->fake->ended, 1);
     shutdown(client->fd, SHUT_RDWR);
     strbuf_free(&client->in);
     return NULL;
@@ -869,7 +902,6 @@ static void *accept_all(void *data) {
     }
 }
 
-    atomic_fetch_add(&client->fake->ended, 1);
 struct fake_cql *fake_cql_start(const struct fake_options *options, int port) {
     struct fake_cql *fake = calloc(1, sizeof *fake);
     fake->options = *options;
@@ -969,6 +1001,7 @@ int fake_cql_registered(struct fake_cql *fake) { return atomic_load(&fake->regis
 int fake_cql_peers_read(struct fake_cql *fake) { return atomic_load(&fake->peers_read); }
 int fake_cql_schema_read(struct fake_cql *fake) { return atomic_load(&fake->schema_read); }
 int fake_cql_connections(struct fake_cql *fake) { return atomic_load(&fake->connections); }
+int fake_cql_open(struct fake_cql *fake) { return atomic_load(&fake->connections) - atomic_load(&fake->ended); }
 int fake_cql_refusals(struct fake_cql *fake) { return atomic_load(&fake->refusals); }
 int fake_cql_ranges(struct fake_cql *fake) { return atomic_load(&fake->ranges); }
 int fake_cql_writes(struct fake_cql *fake) { return atomic_load(&fake->writes); }
@@ -977,4 +1010,3 @@ int fake_cql_prepares(struct fake_cql *fake) { return atomic_load(&fake->prepare
 int fake_cql_heartbeats(struct fake_cql *fake) { return atomic_load(&fake->heartbeats); }
 int fake_cql_traced(struct fake_cql *fake) { return atomic_load(&fake->traced); }
 int64_t fake_cql_timestamp(struct fake_cql *fake) { return atomic_load(&fake->timestamp); }
-int fake_cql_open(struct fake_cql *fake) { return atomic_load(&fake->connections) - atomic_load(&fake->ended); }

@@ -56,6 +56,11 @@ struct fake_options {
     int fault_count; /* so many times, then all is well; 0: always */
     int fault_skip;  /* after so many good answers */
     int32_t error_code;
+    bool data_present;   /* what READ_TIMEOUT and READ_FAILURE say */
+    uint16_t reasons[2]; /* version 5: why so many replicas (reason_count) failed, of READ_FAILURE and WRITE_FAILURE */
+    int reason_count;
+    const char *
+        bad_text; /* a write of a row with this text, alone or in a batch, is answered with error_code; NULL: any is good */
     int late_ms;
     bool other_columns; /* preparing the second time gives other columns */
     /* As a node of a cluster */
@@ -99,12 +104,12 @@ int fake_cql_peers_read(struct fake_cql *fake);  /* how often system.peers was a
 int fake_cql_schema_read(struct fake_cql *fake); /* how often the schema's version was asked for */
 int fake_cql_connections(struct fake_cql *fake);
 int fake_cql_ranges(struct fake_cql *fake);   /* token ranges that a SELECT began with */
+int fake_cql_open(struct fake_cql *fake);     /* connections that have not ended */
 int fake_cql_refusals(struct fake_cql *fake); /* SELECTs that were too much */
 int fake_cql_writes(struct fake_cql *fake);   /* statements, batched ones counted singly */
 int fake_cql_prepares(struct fake_cql *fake);
 int fake_cql_most_late(struct fake_cql *fake);     /* FAKE_LATE: answers that waited at the same time */
 int fake_cql_heartbeats(struct fake_cql *fake);    /* OPTIONS behind the first of a connection */
-int fake_cql_open(struct fake_cql *fake);     /* connections that have not ended */
 int fake_cql_traced(struct fake_cql *fake);        /* requests that wanted a trace */
 int64_t fake_cql_timestamp(struct fake_cql *fake); /* of the last write, INT64_MIN when it had none */
 
