@@ -242,7 +242,8 @@ struct sink_options {
     const struct bad_rows *bad_rows;
 };
 
-/* The rows of one step for one sink, netted. Owned by the engine; valid during the call. */
+/* The rows of one step for one sink, netted: one per key, and beside it those that the sink refuses. Owned by the engine; valid during the
+ * call. */
 struct sink_rows {
     int64_t step_id;
     int64_t write_micros;      /* the step's write timestamp */
@@ -256,6 +257,10 @@ struct sink_class {
     enum changes (*accepts)(const struct table *table);
     enum status (*open)(const struct table *table, const struct sink_options *options, struct sink **out,
                         struct error *err);
+    /* Would `write` refuse this row of an insert, report it and go on without it? (Not: would it end the job.) Of a step's rows with one key
+     * such a row does not count as the last one; it is written beside the one that does, so that it is reported. Any thread, several
+     * at once, also while write runs. NULL: no row is refused. */
+    bool (*refuses)(struct sink *sink, const struct chunk *chunk, int row);
     /* Takes rows; may block (that is the back-pressure) and may return before they are durable. */
     enum status (*write)(struct sink *sink, const struct sink_rows *rows, struct error *err);
     /* All rows of the step were written. Sinks with transactions commit the step here (the embedded store: one LMDB

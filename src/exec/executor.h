@@ -89,6 +89,8 @@ struct exec_sink {
     /* Takes a batch; may wait while its queue is full. Called by workers, in parallel. */
     enum status (*submit)(struct exec_sink *sink, struct sink_batch *batch, struct error *err);
     enum changes accepts; /* what the rows may be: decides how they are netted */
+    /* As struct sink_class has it; NULL: no row is refused. Called by workers, in parallel. */
+    bool (*refuses)(struct exec_sink *sink, const struct chunk *chunk, int row);
 };
 
 /* ---- Snapshots ---- */

@@ -4,6 +4,7 @@
  *   append   the input is append-only and the sink has no key that the rows may repeat: chunks are passed on at once
  *   upsert   by the sink's key: at most one upsert or delete per key and step (DESIGN 4, rule d)
  *   retract  whole rows: signs of equal rows cancel out; with a known key an old and a new row of it become -U, +U
+ * Of inserts with one key the last one that the sink does not refuse counts; those that it does are passed on as well, for it to report.
  * Rows that must be netted are held to the end of the step. Instances net alone: the planner has put an exchange by the sink's key
  * before a sink whose input is not partitioned by it.
  *
@@ -45,6 +46,7 @@ struct net_row {
     int32_t count;         /* signed */
     int32_t next;          /* in the hash chain, -1 end */
     int32_t next_same_key; /* pairing at the end of the step */
+    bool refused;          /* by the sink, whatever else has its key */
 };
 
 struct net_table {
@@ -388,6 +390,38 @@ static bool larger_row(const uint8_t *a, const uint8_t *b) {
     return diff ? diff > 0 : a_size > b_size;
 }
 
+/* Asks the sink about rows that share their key with others. */
+static void ask_sink(struct op_instance *inst, struct net_table *table, const int32_t *indexes, int count) {
+    const struct sink_shared *shared = inst->op->shared;
+    const struct schema *schema = &inst->op->node->inputs[0]->schema;
+    struct exec_sink *sink = exec_sink_of(inst->op);
+    const uint8_t *rows[VECTOR_CAPACITY];
+    struct arena arena;
+    arena_init(&arena, inst->op->account);
+    for (int i = 0; i < count; i++) rows[i] = table->rows[indexes[i]].row;
+    struct chunk *chunk = chunk_create(&arena, schema->column_count, schema->types, count);
+    for (int c = 0; c < shared->layout.column_count; c++)
+        row_gather(&shared->layout, rows, count, c, &chunk->columns[shared->order[c]], &arena, count, 0, true);
+    chunk->row_count = chunk->sel_count = count;
+    for (int i = 0; i < count; i++) table->rows[indexes[i]].refused = sink->refuses(sink, chunk, i);
+    arena_destroy(&arena);
+}
+
+static void find_refused(struct op_instance *inst, struct net_table *table, const uint8_t *heads) {
+    int32_t indexes[VECTOR_CAPACITY];
+    int count = 0;
+    for (size_t head = 0; head < table->row_count; head++) {
+        if (!heads[head] || table->rows[head].next_same_key < 0) continue;
+        for (int32_t i = (int32_t)head; i >= 0; i = table->rows[i].next_same_key) {
+            indexes[count++] = i;
+            if (count < VECTOR_CAPACITY) continue;
+            ask_sink(inst, table, indexes, count);
+            count = 0;
+        }
+    }
+    if (count) ask_sink(inst, table, indexes, count);
+}
+
 /* One key's rows: the chain from `first` over next_same_key, in order of arrival. */
 static enum status put_key(struct net_output *output, const struct sink_shared *shared, struct net_table *table,
                            int32_t first, struct error *err) {
@@ -395,6 +429,10 @@ static enum status put_key(struct net_output *output, const struct sink_shared *
     int live_count = 0;
     for (int32_t i = first; i >= 0; i = table->rows[i].next_same_key) {
         const struct net_row *row = &table->rows[i];
+        if (row->refused) {
+            TRY(put(output, row->row, ROW_INSERT, err));
+            continue;
+        }
         if (row->count < 0) old = row->row;
         if (row->count <= 0) continue;
         live_count++;
@@ -494,6 +532,8 @@ static enum status sink_end_step(struct op_instance *inst, struct op_ctx *ctx, s
     enum status status = STATUS_OK;
     if (shared->key_count) {
         uint8_t *heads = chain_keys(shared, table, inst);
+        if (shared->mode == SINK_UPSERT && shared->input_append && exec_sink_of(inst->op)->refuses)
+            find_refused(inst, table, heads);
         for (size_t i = 0; i < table->row_count && status == STATUS_OK; i++) {
             if (!heads[i]) continue;
             status = shared->mode == SINK_UPSERT ? put_key(output, shared, table, (int32_t)i, err)

@@ -24,6 +24,7 @@ struct shape {
     bool edge_key; /* the input's edge knows that k is unique */
     bool no_exchange;
     bool not_null; /* the table's v and s are NOT NULL */
+    bool refuses;  /* the sink does not take rows whose s is "bad" */
 };
 
 static struct catalog_fixture {
@@ -63,11 +64,18 @@ static void make_plan(struct test_plan *tp, const struct shape *shape) {
     }
 }
 
+static bool is_bad(struct exec_sink *sink, const struct chunk *chunk, int row) {
+    (void)sink;
+    const struct vector *vec = &chunk->columns[S];
+    return !vector_is_null(vec, row) && str_equal(strview_str((struct strview *)vec->data + row), str_from("bad"));
+}
+
 static void open_run(struct test_run *run, struct test_plan *tp, const struct shape *shape, int workers) {
     plan_begin(tp, true);
     make_plan(tp, shape);
     run_init(run, tp, 1);
     run->sinks[0].base.accepts = shape->accepts;
+    if (shape->refuses) run->sinks[0].base.refuses = is_bad;
     run_start(run, workers);
 }
 
@@ -177,6 +185,46 @@ static void upsert_inserts(void **unused) {
           {"+3,N,x +1,N,y", "+I 1|NULL|y"}, {"+1,5,a +2,5,b +1,5,a", "+I 1|5|a"});
     shape.conflict = CONFLICT_ERROR;
     CHECK(&shape, {"+1,1,a +2,2,b", "+I 1|1|a, +I 2|2|b"}, {"+1,3,a +2,3,b", NULL});
+}
+
+/* Rows that the sink refuses are passed on, but the last of the others counts. */
+static void upsert_refused(void **unused) {
+    (void)unused;
+    set_types();
+    CHECK(&((struct shape){.input = CHANGES_APPEND, .accepts = CHANGES_UPSERT, .refuses = true}),
+          {"+1,1,a +2,1,bad", "+I 2|1|bad, +I 1|1|a"}, {"+1,1,bad +2,1,b", "+I 1|1|bad, +I 2|1|b"},
+          {"+1,1,a +2,1,bad +3,1,c +4,1,bad +5,2,bad +6,3,d", "+I 2|1|bad, +I 4|1|bad, +I 3|1|c, +I 5|2|bad, +I 6|3|d"},
+          {"+1,1,bad +2,1,bad", "+I 1|1|bad, +I 2|1|bad"}, {"+1,1,a +2,1,b +3,1,N", "+I 3|1|NULL"});
+    CHECK(&((struct shape){
+              .input = CHANGES_APPEND, .accepts = CHANGES_UPSERT, .refuses = true, .conflict = CONFLICT_ERROR}),
+          {"+1,1,a +2,1,bad", "+I 2|1|bad, +I 1|1|a"}, {"+1,1,a +2,1,bad +3,1,c", NULL});
+    /* more than are asked about at a time */
+    struct shape shape = {.input = CHANGES_APPEND, .accepts = CHANGES_UPSERT, .refuses = true};
+    struct test_plan tp;
+    struct test_run run;
+    open_run(&run, &tp, &shape, 2);
+    enum { ROWS = 3 * VECTOR_CAPACITY, KEYS = 7 };
+    static struct test_row rows[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        rows[i].sign = 1;
+        rows[i].values[V] = value_i64(input_types[V], i);
+        rows[i].values[K] = value_i64(input_types[K], i % KEYS);
+        rows[i].values[S] = value_str(input_types[S], str_from(i >= ROWS / 2 ? "bad" : "good"));
+    }
+    struct test_morsel morsels[] = {{0, VECTOR_CAPACITY, rows},
+                                    {0, VECTOR_CAPACITY, rows + VECTOR_CAPACITY},
+                                    {0, VECTOR_CAPACITY, rows + 2 * VECTOR_CAPACITY}},
+                       *list = morsels;
+    int count = 3;
+    struct error err;
+    assert_int_equal(run_step_failing(&run, &list, &count, false, -1, &err), STATUS_OK);
+    const struct test_changes *changes = &run.sinks[0].changes;
+    int good = 0;
+    for (size_t i = 0; i < changes->count; i++) good += strstr(changes->items[i].text, "good") != NULL;
+    assert_int_equal(good, KEYS);
+    assert_int_equal(changes->count, KEYS + ROWS / 2);
+    run_free(&run);
+    plan_end(&tp);
 }
 
 static void upsert_changes(void **unused) {
@@ -340,6 +388,6 @@ static void not_null(void **unused) {
 const struct CMUnitTest sink_tests[] = {
     cmocka_unit_test(append),   cmocka_unit_test(upsert_inserts),          cmocka_unit_test(upsert_changes),
     cmocka_unit_test(retract),  cmocka_unit_test(retract_in_source_stage), cmocka_unit_test(upsert_random),
-    cmocka_unit_test(not_null),
+    cmocka_unit_test(not_null), cmocka_unit_test(upsert_refused),
 };
 const size_t sink_tests_count = sizeof sink_tests / sizeof *sink_tests;

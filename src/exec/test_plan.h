@@ -608,7 +608,7 @@ static inline void run_init(struct test_run *run, const struct test_plan *tp, ui
     run->seed = seed;
     run->now_micros = 1000000;
     for (int i = 0; i < TEST_ROOTS; i++) {
-        run->sinks[i].base = (struct exec_sink){test_submit, CHANGES_RETRACT};
+        run->sinks[i].base = (struct exec_sink){test_submit, CHANGES_RETRACT, NULL};
         run->sinks[i].fail_after = -1;
         pthread_mutex_init(&run->sinks[i].lock, NULL);
     }

@@ -49,6 +49,11 @@ static enum status submit(struct exec_sink *base, struct sink_batch *batch, stru
     return status;
 }
 
+static bool refuses(struct exec_sink *base, const struct chunk *chunk, int row) {
+    struct job_sink *sink = (struct job_sink *)base;
+    return sink->class->refuses(sink->sink, chunk, row);
+}
+
 static enum status handle(struct job_sink *sink, struct sink_item *item, struct error *err) {
     switch (item->kind) {
     case ITEM_ROWS: {
@@ -139,6 +144,7 @@ enum status job_sink_open(struct job *job, struct job_sink *sink, const struct p
                                    .bad_rows = job->options.bad_rows};
     TRY(class->open(node->sink.table, &options, &sink->sink, err));
     sink->class = class;
+    sink->base.refuses = class->refuses ? refuses : NULL;
     sink->owned = true;
     return STATUS_OK;
 }

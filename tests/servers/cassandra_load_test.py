@@ -19,8 +19,8 @@ import uuid
 
 from cassandra.query import tuple_factory
 from cassandra.util import Date, Duration, Time
-import driver
 
+import driver
 
 MILLRACE = os.environ["MILLRACE"]
 ADDRESS = os.environ["MILLRACE_TEST_CASSANDRA"]
@@ -198,6 +198,17 @@ def bad_rows(session):
     write("mended.csv", "\n".join(mended) + "\n")
     out, err = run("load", "mended.csv", "INTO", table, "--bad", "again.bad", status=1)
     check("6 rows read, 2 written, 4 bad" in err, err)
+    # a bad row does not take the place of a good one with its key
+    u = uuid.UUID(int=500)
+    same = [f"{u},1,first,10.0.0.1", f"{u},1,second,10.0.0.2", f"{u},1,third,10.0.0.400", f"{u},2,x,10.0.0.400", f"{u},2,only,10.0.0.3",
+            f"{u},3,x,none", f"{u},3,y,none"]
+    write("same.csv", "\n".join(["id,n,name,ip", *same]) + "\n")
+    out, err = run("load", "same.csv", "INTO", table, "--bad", "same.bad", status=1)
+    check("7 rows read, 2 written, 4 bad" in err, err)
+    equal("the last good ones", contents(session, f"people WHERE id = {u}", "n, name"), [(1, "second"), (2, "only")])
+    equal("the bad ones", sorted(open(path("same.bad")).read().split("\n")[1:-1]), sorted([same[2], same[3], *same[5:]]))
+    with open(path("same.bad.reasons")) as f:
+        equal("their lines", sorted(json.loads(line)["line"] for line in f), [4, 5, 7, 8])
     # a row that only the server refuses: an empty partition key
     session.execute("CREATE TABLE keys (k text PRIMARY KEY, v blob)")
     write("keys.csv", 'k,v\na,0x01\n"",0x02\nb,0x03\n')

@@ -179,6 +179,7 @@ static bool sink_modifies(const struct table *table) {
 const struct sink_class cassandra_sink_class = {
     .accepts = sink_accepts,
     .open = sink_open,
+    .refuses = sink_refuses,
     .write = sink_write_rows,
     .end_step = sink_end_step,
     .flush = sink_flush,

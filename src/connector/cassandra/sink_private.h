@@ -100,6 +100,8 @@ enum status sink_prepare(struct sink *sink, const struct table *table, const str
 
 /* sink_write.c */
 enum status sink_write_rows(struct sink *sink, const struct sink_rows *rows, struct error *err);
+/* Is it a row that sink_refuse_row would get, and the job go on? Touches nothing: any thread. */
+bool sink_refuses(struct sink *sink, const struct chunk *chunk, int row);
 /* Sends one statement of the partition at sink->token with the values in `bytes`, which is emptied. micros: CQL_NO_TIMESTAMP, or the write timestamp. */
 enum status sink_send(struct sink *sink, const struct statement *statement, struct strbuf *bytes, int64_t micros,
                       struct error *err);

@@ -266,16 +266,15 @@ static enum status key_is_null(const struct sink *sink, int key, int *out, struc
 }
 
 /* Which of the statements the row is for, or LEAVE_OUT. Rows without clustering columns are about static ones. */
-static enum status choose_statement(const struct sink *sink, const struct sink_rows *rows, int row, int *out,
-                                    struct error *err) {
-    enum row_kind kind = rows->kinds[row];
+static enum status choose_statement(const struct sink *sink, const struct chunk *chunk, enum row_kind kind, int row,
+                                    int *out, struct error *err) {
     if (kind == ROW_UPDATE_BEFORE) {
         *out = LEAVE_OUT;
         return STATUS_OK;
     }
     int nulls = 0, null_key = 0;
     for (int k = 0; k < sink->key_count; k++) {
-        if (sink->key[k] >= 0 && !is_null(rows->chunk, sink->key[k], row)) continue;
+        if (sink->key[k] >= 0 && !is_null(chunk, sink->key[k], row)) continue;
         null_key = k;
         if (k < sink->partition_count) return key_is_null(sink, k, out, err);
         nulls++;
@@ -298,7 +297,7 @@ static enum status take_row(struct sink *sink, const struct sink_rows *rows, int
                             const struct statement **statement, struct error *err) {
     int chosen;
     *statement = NULL;
-    TRY(choose_statement(sink, rows, row, &chosen, err));
+    TRY(choose_statement(sink, rows->chunk, rows->kinds[row], row, &chosen, err));
     if (chosen == LEAVE_OUT) return STATUS_OK;
     struct error why;
     strbuf_clear(&sink->values);
@@ -307,6 +306,18 @@ static enum status take_row(struct sink *sink, const struct sink_rows *rows, int
     enum status status = sink_refuse_row(sink, *statement, rows->chunk, row, &why, err);
     *statement = NULL;
     return status;
+}
+
+bool sink_refuses(struct sink *sink, const struct chunk *chunk, int row) {
+    if (!sink->bad_rows && !sink->skip_refused) return false;
+    int chosen;
+    struct error ignored;
+    struct strbuf values = {0};
+    if (choose_statement(sink, chunk, ROW_INSERT, row, &chosen, &ignored) != STATUS_OK || chosen == LEAVE_OUT)
+        return false;
+    bool refused = encode_row(sink, &sink->statements[chosen], chunk, row, &values, &ignored) != STATUS_OK;
+    strbuf_free(&values);
+    return refused;
 }
 
 static enum status write_single(struct sink *sink, const struct sink_rows *rows, int row, struct error *err) {
