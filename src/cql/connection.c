@@ -361,6 +361,7 @@ static void request_error(struct cqli_connection *c, struct cql_request *request
         return;
     }
     request->error_code = error.code;
+    request->node_lost = error.node_lost;
     error_set(&err, cql_error_status(error.code), "%s: %s: %.*s", c->host->address, cql_error_name(error.code),
               (int)error.message.len, error.message.data);
     if (error.required >= 0)

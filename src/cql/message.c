@@ -481,6 +481,8 @@ enum cql_retry cql_error_retry(int32_t code) {
     return i < 0 ? CQL_RETRY_NO : errors[i].retry;
 }
 
+static bool says_reasons(int32_t code) { return code == CQL_READ_FAILURE || code == CQL_WRITE_FAILURE; }
+
 /* Why replicas failed (version 5): [int] n, then n times [inetaddr] and [short]. */
 static bool only_lost_nodes(struct cass_reader r) {
     enum { FAILURE_TIMEOUT = 2, FAILURE_NODE_DOWN = 5 };
@@ -514,7 +516,7 @@ enum status cql_read_error(const struct cql_response *response, struct cql_error
         error.consistency = (enum cql_consistency)cass_read_u16(&r);
         error.received = cass_read_i32(&r);
         error.required = cass_read_i32(&r);
-        if (error.code == CQL_READ_FAILURE && response->version >= 5) error.node_lost = only_lost_nodes(r);
+        if (says_reasons(error.code) && response->version >= 5) error.node_lost = only_lost_nodes(r);
         break;
     default: break;
     }

@@ -183,7 +183,7 @@ struct cql_error {
     struct str statement_id;          /* UNPREPARED */
     enum cql_consistency consistency; /* UNAVAILABLE, timeouts, failures */
     int32_t received, required;       /* UNAVAILABLE: alive, required */
-    bool node_lost; /* READ_FAILURE, version 5: no replica refused, but some timed out or went down meanwhile */
+    bool node_lost; /* READ_, WRITE_FAILURE, version 5: no replica refused, but some timed out or went down meanwhile */
 };
 enum status cql_read_error(const struct cql_response *response, struct cql_error *out, struct error *err);
 const char *cql_error_name(int32_t code);

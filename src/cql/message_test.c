@@ -179,32 +179,38 @@ static void prepared(void **state) {
     }
 }
 
-/* A read that failed since a replica timed out or went down may be asked again, one that a replica refused may not. */
-static void reads_that_lost_a_node(void **state) {
+/* A read that failed since a replica timed out or went down may be asked again, one that a replica refused may not; a write that failed
+ * so says nothing about its rows. */
+static void failures_that_lost_a_node(void **state) {
     (void)state;
     static const struct {
         int version, codes[2], count;
         bool lost;
     } cases[] = {{5, {2}, 1, true},  {5, {2, 5}, 2, true}, {5, {1}, 1, false}, {5, {2, 1}, 2, false},
                  {5, {0}, 1, false}, {5, {0}, 0, false},   {4, {2}, 1, false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    static const int32_t failures[] = {CQL_READ_FAILURE, CQL_WRITE_FAILURE};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         struct strbuf body = {0};
         struct cql_error error;
-        cass_put_i32(&body, CQL_READ_FAILURE);
+        int32_t code = failures[i % 2];
+        cass_put_i32(&body, code);
         put_name(&body, "failed");
         cass_put_u16(&body, CQL_QUORUM);
         cass_put_i32(&body, 1);
         cass_put_i32(&body, 2);
-        cass_put_i32(&body, cases[i].count);
-        for (int k = 0; k < cases[i].count; k++) {
+        cass_put_i32(&body, cases[i / 2].count);
+        for (int k = 0; k < cases[i / 2].count; k++) {
             cass_put_u8(&body, 4);
             strbuf_add(&body, "\x7f\0\0\2", 4);
-            cass_put_u16(&body, (uint16_t)cases[i].codes[k]);
+            cass_put_u16(&body, (uint16_t)cases[i / 2].codes[k]);
         }
-        cass_put_u8(&body, 0);
-        struct cql_response *response = response_of(cases[i].version, CQL_ERROR, body.data, body.len, 0);
+        if (code == CQL_READ_FAILURE)
+            cass_put_u8(&body, 0);
+        else
+            put_name(&body, "SIMPLE");
+        struct cql_response *response = response_of(cases[i / 2].version, CQL_ERROR, body.data, body.len, 0);
         assert_int_equal(cql_read_error(response, &error, NULL), STATUS_OK);
-        assert_int_equal(error.node_lost, cases[i].lost);
+        assert_int_equal(error.node_lost, cases[i / 2].lost);
         cql_response_free(response);
         strbuf_free(&body);
     }
@@ -373,7 +379,7 @@ static void consistencies(void **state) {
 
 const struct CMUnitTest message_tests[] = {
     cmocka_unit_test(rows),          cmocka_unit_test(writes),
-    cmocka_unit_test(prepared),      cmocka_unit_test(reads_that_lost_a_node),
+    cmocka_unit_test(prepared),      cmocka_unit_test(failures_that_lost_a_node),
     cmocka_unit_test(errors),        cmocka_unit_test(warnings_and_payloads),
     cmocka_unit_test(supported),     cmocka_unit_test(events),
     cmocka_unit_test(consistencies), cmocka_unit_test(unset),

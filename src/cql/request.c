@@ -257,6 +257,7 @@ void cql_submit(struct cql_cluster *cluster, struct cql_request *request) {
     request->cluster = cluster;
     request->attempts = request->reprepares = 0;
     request->error_code = -1;
+    request->node_lost = false;
     request->host = NULL;
     request->waiting = NULL;
     request->out_count = request->speculations = 0;

@@ -571,10 +571,16 @@ struct fixture {
     int key[2];
 };
 
-static void open_fixture(struct fixture *f, bool clustered) {
+/* like: what the nodes are beside. */
+static void open_fixture_like(struct fixture *f, bool clustered, const struct fake_options *like) {
     struct fake_options options[3];
-    for (int i = 0; i < 3; i++)
-        options[i] = (struct fake_options){.tokens = true, .rows = 3000, .page_rows = 100, .clustered = clustered};
+    for (int i = 0; i < 3; i++) {
+        options[i] = *like;
+        options[i].tokens = true;
+        options[i].rows = 3000;
+        options[i].page_rows = 100;
+        options[i].clustered = clustered;
+    }
     start(&f->nodes, 3, options);
     arena_init(&f->arena, NULL);
     f->columns[0] = (struct table_column){.name = "a", .type = type_with_nullable(&f->arena, type_of(TYPE_INT), false)};
@@ -594,6 +600,10 @@ static void open_fixture(struct fixture *f, bool clustered) {
         {"connector", "cassandra"}, {"hosts", f->nodes.hosts}, {"keyspace", "ks"}, {"connections-per-host", "1"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         option_add(&f->table.options, &f->arena, pairs[i][0], pairs[i][1], -1);
+}
+
+static void open_fixture(struct fixture *f, bool clustered) {
+    open_fixture_like(f, clustered, &(struct fake_options){0});
 }
 
 /* All nodes were asked, each only for what it has. */
@@ -655,6 +665,70 @@ static void writes_go_to_their_nodes(void **state) {
 static enum status ignore_rows(void *data, int key_row, const struct chunk *rows, struct error *error) {
     (void)data, (void)key_row, (void)rows, (void)error;
     return STATUS_OK;
+}
+
+/* A row that replicas cannot write, among those of a batch: it alone is refused. That replicas were lost is nobody's fault, and what may not
+ * be written twice is not. */
+static void rows_that_cannot_be_written(void **state) {
+    (void)state;
+    enum { ROWS = 40, PER_PARTITION = 10, BAD = 23 };
+    static const struct { bool skip, lost; } cases[] = {{true, false}, {false, false}, {true, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct fake_options like = {
+            .error_code = CQL_WRITE_FAILURE, .reason_count = 1, .reasons = {cases[i].lost ? 2 : 0}, .bad_text = "bad"};
+        char path[] = "/tmp/millrace-refused.XXXXXX", line[1024];
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        close(fd);
+        open_fixture_like(&f, true, &like);
+        option_add(&f.table.options, &f.arena, "max-attempts", "2", -1);
+        if (cases[i].skip) option_add(&f.table.options, &f.arena, "sink.error-policy", "skip", -1);
+        option_add(&f.table.options, &f.arena, "sink.bad-rows-file", path, -1);
+        _Atomic int64_t refused = 0;
+        static const int columns[] = {0, 1};
+        struct sink_options options = {
+            .columns = columns, .column_count = 2, .exactly_once = true, .refused_rows = &refused};
+        struct sink *sink;
+        assert_int_equal(cassandra_connector.sink->open(&f.table, &options, &sink, &err), STATUS_OK);
+        wait_until_connected(&f);
+        const struct type *types[] = {type_of(TYPE_INT), type_of(TYPE_VARCHAR)};
+        struct chunk *chunk = chunk_create(&f.arena, 2, types, VECTOR_CAPACITY);
+        for (int row = 0; row < ROWS; row++) {
+            const char *text = row == BAD ? "bad" : arena_printf(&f.arena, "row %d", row);
+            struct value a = value_i64(types[0], row / PER_PARTITION), b = value_str(types[1], str_from(text));
+            vector_set(&chunk->columns[0], &f.arena, VECTOR_CAPACITY, row, &a);
+            vector_set(&chunk->columns[1], &f.arena, VECTOR_CAPACITY, row, &b);
+        }
+        chunk->row_count = chunk->sel_count = ROWS;
+        uint8_t kinds[VECTOR_CAPACITY] = {0};
+        struct sink_rows rows = {.step_id = 1, .write_micros = 5, .chunk = chunk, .kinds = kinds};
+        enum status status = cassandra_connector.sink->write(sink, &rows, &err);
+        if (status == STATUS_OK) status = cassandra_connector.sink->flush(sink, &err);
+        cassandra_connector.sink->close(sink, status != STATUS_OK);
+        int writes = 0;
+        for (int k = 0; k < 3; k++) writes += fake_cql_writes(f.nodes.fakes[k]);
+        FILE *file = fopen(path, "r");
+        if (cases[i].skip && !cases[i].lost) {
+            assert_int_equal(status, STATUS_OK);
+            assert_int_equal(refused, 1);
+            assert_int_equal(writes, ROWS - 1);
+            assert_non_null(fgets(line, sizeof line, file));
+            assert_non_null(strstr(line, "\"operation\":\"write\",\"key\":{\"a\":\"2\",\"b\":\"bad\"}"));
+            assert_non_null(
+                strstr(line, ": write failed: the fake says no; consistency QUORUM: 1 of 2 replicas; tried 2 times"));
+        } else {
+            assert_int_equal(status, STATUS_SERVER_ERROR);
+            assert_int_equal(refused, 0);
+            assert_non_null(strstr(err.message, ": write failed: the fake says no"));
+            assert_int_equal(strstr(err.detail, "row with a = 2, b = bad") != NULL, !cases[i].lost);
+        }
+        assert_null(fgets(line, sizeof line, file));
+        fclose(file);
+        unlink(path);
+        arena_destroy(&f.arena);
+        stop(&f.nodes);
+    }
 }
 
 static void lookups_go_to_their_nodes(void **state) {
@@ -1224,11 +1298,17 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_are_found),
         cmocka_unit_test(other_datacenters_and_joining_nodes),
+        cmocka_unit_test(another_datacenter_takes_over),
+        cmocka_unit_test(one_other_datacenter_at_a_time),
+        cmocka_unit_test(no_other_datacenter_unasked),
+        cmocka_unit_test(opened_in_another_datacenter),
         cmocka_unit_test(nodes_by_two_names),
         cmocka_unit_test(nodes_behind_a_proxy),
         cmocka_unit_test(requests_go_to_replicas),
+        cmocka_unit_test(reads_that_fail_are_asked_elsewhere),
         cmocka_unit_test(schema_events_are_heard),
         cmocka_unit_test(writes_go_to_their_nodes),
+        cmocka_unit_test(rows_that_cannot_be_written),
         cmocka_unit_test(lookups_go_to_their_nodes),
         cmocka_unit_test(deletes_go_to_their_nodes),
         cmocka_unit_test(scans_go_to_their_nodes),
@@ -1250,8 +1330,3 @@ int main(int argc, char **argv) {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("cluster", tests, NULL, NULL) != 0;
 }
-        cmocka_unit_test(another_datacenter_takes_over),
-        cmocka_unit_test(one_other_datacenter_at_a_time),
-        cmocka_unit_test(no_other_datacenter_unasked),
-        cmocka_unit_test(opened_in_another_datacenter),
-        cmocka_unit_test(reads_that_fail_are_asked_elsewhere),

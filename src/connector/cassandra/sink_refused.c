@@ -13,10 +13,15 @@ bool sink_is_refusal(const struct cql_request *request, const struct error *err)
     /* Larger than the protocol's limit: it never left. */
     if (err->code == STATUS_LIMIT_EXCEEDED)
         return request->parameters.values.len + request->statements.len > CQL_MAX_FRAME_BYTES - MAX_REQUEST_OVERHEAD;
-    /* INVALID: an empty key, a key or value that is too large, a TTL out of range, a batch too large. FUNCTION_FAILURE: of a
-     * check that the table's owner has put on. */
-    return err->code == STATUS_SERVER_ERROR &&
-           (request->error_code == CQL_INVALID || request->error_code == CQL_FUNCTION_FAILURE);
+    if (err->code != STATUS_SERVER_ERROR) return false;
+    switch (request->error_code) {
+    case CQL_INVALID: /* an empty key, a key or value that is too large, a TTL out of range, a batch too large */
+    case CQL_FUNCTION_FAILURE: /* of a check that the table's owner has put on */ return true;
+    /* Replicas that are there could not apply it (an index, damage), as often as it was tried. Some of the batch may have been
+     * written, so that only what may be written twice is sent again row by row. */
+    case CQL_WRITE_FAILURE: return request->idempotent && !request->node_lost;
+    default: return false;
+    }
 }
 
 /* ---- JSON ---- */
