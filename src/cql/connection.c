@@ -361,7 +361,7 @@ static void request_error(struct cqli_connection *c, struct cql_request *request
         return;
     }
     request->error_code = error.code;
-    request->node_lost = error.node_lost;
+    request->node_lost = error.failure == CQL_FAILURE_LOST;
     error_set(&err, cql_error_status(error.code), "%s: %s: %.*s", c->host->address, cql_error_name(error.code),
               (int)error.message.len, error.message.data);
     if (error.required >= 0)
@@ -373,7 +373,8 @@ static void request_error(struct cqli_connection *c, struct cql_request *request
         cqli_host_overloaded(c->host, sent_ms, &err);
     else
         cqli_host_answered(c->host);
-    enum cql_retry retry = error.node_lost ? CQL_RETRY_IDEMPOTENT : cql_error_retry(error.code);
+    bool may_pass = error.code == CQL_READ_FAILURE && error.failure != CQL_FAILURE_FINAL;
+    enum cql_retry retry = may_pass ? CQL_RETRY_IDEMPOTENT : cql_error_retry(error.code);
     if (retry == CQL_RETRY_REPREPARE)
         cqli_cluster_reprepare(c->cluster, c, request, error.statement_id, &err);
     else

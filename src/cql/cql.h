@@ -152,7 +152,7 @@ struct cql_request {
     void *data;
     /* For `done`: the last error that a server answered with (enum cql_error_code, -1: none), and how many attempts failed. */
     int32_t error_code;
-    bool node_lost; /* that error: nobody refused, nodes were lost (struct cql_error) */
+    bool node_lost; /* that error: CQL_FAILURE_LOST */
     int attempts;
     /* private */
     struct net_task task;

@@ -444,8 +444,8 @@ static const struct {
     {CQL_TRUNCATE_ERROR, "truncate failed", STATUS_SERVER_ERROR, CQL_RETRY_NO},
     {CQL_WRITE_TIMEOUT, "write timed out", STATUS_TIMEOUT, CQL_RETRY_IDEMPOTENT},
     {CQL_READ_TIMEOUT, "read timed out", STATUS_TIMEOUT, CQL_RETRY_IDEMPOTENT},
-    /* A replica could not: data too large, tombstones, damage. It could not the next time. (So does the Java driver's default.) The
-     * exception is `node_lost`. */
+    /* A replica could not: data too large, tombstones. It could not the next time. (So does the Java driver's default.) Unless none says
+     * so: cql_read_error's `failure`. */
     {CQL_READ_FAILURE, "read failed", STATUS_SERVER_ERROR, CQL_RETRY_NO},
     {CQL_FUNCTION_FAILURE, "function failed", STATUS_SERVER_ERROR, CQL_RETRY_NO},
     {CQL_WRITE_FAILURE, "write failed", STATUS_SERVER_ERROR, CQL_RETRY_IDEMPOTENT},
@@ -481,19 +481,19 @@ enum cql_retry cql_error_retry(int32_t code) {
     return i < 0 ? CQL_RETRY_NO : errors[i].retry;
 }
 
-static bool says_reasons(int32_t code) { return code == CQL_READ_FAILURE || code == CQL_WRITE_FAILURE; }
-
 /* Why replicas failed (version 5): [int] n, then n times [inetaddr] and [short]. */
-static bool only_lost_nodes(struct cass_reader r) {
-    enum { FAILURE_TIMEOUT = 2, FAILURE_NODE_DOWN = 5 };
+static enum cql_failure read_reasons(struct cass_reader r) {
+    enum { REASON_UNKNOWN = 0, REASON_TIMEOUT = 2, REASON_NODE_DOWN = 5 };
     int32_t count = cass_read_i32(&r);
-    bool lost = count > 0;
+    bool lost = false, final = count <= 0;
     for (int32_t i = 0; i < count && !r.failed; i++) {
         cass_read_slice(&r, cass_read_u8(&r));
         int code = cass_read_u16(&r);
-        lost = lost && (code == FAILURE_TIMEOUT || code == FAILURE_NODE_DOWN);
+        bool gone = code == REASON_TIMEOUT || code == REASON_NODE_DOWN;
+        lost |= gone;
+        final |= !gone && code != REASON_UNKNOWN;
     }
-    return lost && !r.failed;
+    return final || r.failed ? CQL_FAILURE_FINAL : lost ? CQL_FAILURE_LOST : CQL_FAILURE_UNEXPLAINED;
 }
 
 enum status cql_read_error(const struct cql_response *response, struct cql_error *out, struct error *err) {
@@ -516,7 +516,8 @@ enum status cql_read_error(const struct cql_response *response, struct cql_error
         error.consistency = (enum cql_consistency)cass_read_u16(&r);
         error.received = cass_read_i32(&r);
         error.required = cass_read_i32(&r);
-        if (says_reasons(error.code) && response->version >= 5) error.node_lost = only_lost_nodes(r);
+        if (response->version < 5) break;
+        if (error.code == CQL_READ_FAILURE || error.code == CQL_WRITE_FAILURE) error.failure = read_reasons(r);
         break;
     default: break;
     }

@@ -180,10 +180,14 @@ enum cql_error_code {
 struct cql_error {
     int32_t code;
     struct str message;
-    struct str statement_id;          /* UNPREPARED */
-    enum cql_consistency consistency; /* UNAVAILABLE, timeouts, failures */
-    int32_t received, required;       /* UNAVAILABLE: alive, required */
-    bool node_lost; /* READ_, WRITE_FAILURE, version 5: no replica refused, but some timed out or went down meanwhile */
+    struct str statement_id;              /* UNPREPARED */
+    enum cql_consistency consistency;     /* UNAVAILABLE, timeouts, failures */
+    int32_t received, required;           /* UNAVAILABLE: alive, required */
+    enum cql_failure {                    /* READ_FAILURE, WRITE_FAILURE */
+                       CQL_FAILURE_FINAL, /* a replica said why it cannot; or nobody says why (before version 5) */
+                       CQL_FAILURE_UNEXPLAINED, /* none did. Cassandra says so too of a read of the coordinator's own that came too late */
+                       CQL_FAILURE_LOST, /* nor here, and some timed out or went down meanwhile */
+    } failure;
 };
 enum status cql_read_error(const struct cql_response *response, struct cql_error *out, struct error *err);
 const char *cql_error_name(int32_t code);

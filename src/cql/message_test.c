@@ -179,15 +179,17 @@ static void prepared(void **state) {
     }
 }
 
-/* A read that failed since a replica timed out or went down may be asked again, one that a replica refused may not; a write that failed
- * so says nothing about its rows. */
-static void failures_that_lost_a_node(void **state) {
+/* A read that failed since a replica timed out or went down, or for no reason given, may be asked again, one that a replica refused may not;
+ * a write that failed since replicas were lost says nothing about its rows. */
+static void reasons_of_failures(void **state) {
     (void)state;
     static const struct {
         int version, codes[2], count;
-        bool lost;
-    } cases[] = {{5, {2}, 1, true},  {5, {2, 5}, 2, true}, {5, {1}, 1, false}, {5, {2, 1}, 2, false},
-                 {5, {0}, 1, false}, {5, {0}, 0, false},   {4, {2}, 1, false}};
+        enum cql_failure failure;
+    } cases[] = {
+        {5, {2}, 1, CQL_FAILURE_LOST},        {5, {2, 5}, 2, CQL_FAILURE_LOST}, {5, {2, 0}, 2, CQL_FAILURE_LOST},
+        {5, {0}, 1, CQL_FAILURE_UNEXPLAINED}, {5, {1}, 1, CQL_FAILURE_FINAL},   {5, {2, 1}, 2, CQL_FAILURE_FINAL},
+        {5, {0, 6}, 2, CQL_FAILURE_FINAL},    {5, {0}, 0, CQL_FAILURE_FINAL},   {4, {2}, 1, CQL_FAILURE_FINAL}};
     static const int32_t failures[] = {CQL_READ_FAILURE, CQL_WRITE_FAILURE};
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         struct strbuf body = {0};
@@ -210,7 +212,7 @@ static void failures_that_lost_a_node(void **state) {
             put_name(&body, "SIMPLE");
         struct cql_response *response = response_of(cases[i / 2].version, CQL_ERROR, body.data, body.len, 0);
         assert_int_equal(cql_read_error(response, &error, NULL), STATUS_OK);
-        assert_int_equal(error.node_lost, cases[i / 2].lost);
+        assert_int_equal(error.failure, cases[i / 2].failure);
         cql_response_free(response);
         strbuf_free(&body);
     }
@@ -379,7 +381,7 @@ static void consistencies(void **state) {
 
 const struct CMUnitTest message_tests[] = {
     cmocka_unit_test(rows),          cmocka_unit_test(writes),
-    cmocka_unit_test(prepared),      cmocka_unit_test(failures_that_lost_a_node),
+    cmocka_unit_test(prepared),      cmocka_unit_test(reasons_of_failures),
     cmocka_unit_test(errors),        cmocka_unit_test(warnings_and_payloads),
     cmocka_unit_test(supported),     cmocka_unit_test(events),
     cmocka_unit_test(consistencies), cmocka_unit_test(unset),

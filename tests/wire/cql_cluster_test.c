@@ -476,8 +476,8 @@ static enum status read_one(struct nodes *nodes, const struct cql_prepared *sele
     return status;
 }
 
-/* A read that timed out, or failed since a replica was lost, whether data had come or not, is asked of another node, as often as
- * max_attempts says; one that replicas could not do (or where nobody says why: version 4) is not. */
+/* A read that timed out, or failed since replicas were lost or for no reason given, whether data had come or not, is asked of another node, as
+ * often as max_attempts says; one that a replica says it cannot do is not, nor where nobody can say why (version 4). */
 static void reads_that_fail_are_asked_elsewhere(void **state) {
     (void)state;
     static const struct {
@@ -490,10 +490,18 @@ static void reads_that_fail_are_asked_elsewhere(void **state) {
     } cases[] = {
         {CQL_READ_TIMEOUT, 5, 0, {0}, true, STATUS_TIMEOUT, "read timed out"},
         {CQL_READ_TIMEOUT, 4, 0, {0}, true, STATUS_TIMEOUT, "read timed out"},
-        {CQL_READ_FAILURE, 5, 1, {2}, true, STATUS_SERVER_ERROR, "read failed"},     /* timed out */
-        {CQL_READ_FAILURE, 5, 2, {2, 5}, true, STATUS_SERVER_ERROR, "read failed"},  /* and went down */
-        {CQL_READ_FAILURE, 5, 1, {1}, false, STATUS_SERVER_ERROR, "read failed"},    /* too many tombstones */
-        {CQL_READ_FAILURE, 5, 2, {5, 0}, false, STATUS_SERVER_ERROR, "read failed"}, /* went down, and does not know */
+        {CQL_READ_FAILURE, 5, 1, {2}, true, STATUS_SERVER_ERROR, "read failed"},    /* timed out */
+        {CQL_READ_FAILURE, 5, 2, {2, 5}, true, STATUS_SERVER_ERROR, "read failed"}, /* and went down */
+        {CQL_READ_FAILURE, 5, 1, {1}, false, STATUS_SERVER_ERROR, "read failed"},   /* too many tombstones */
+        {CQL_READ_FAILURE, 5, 2, {2, 1}, false, STATUS_SERVER_ERROR, "read failed"},
+        {CQL_READ_FAILURE,
+         5,
+         2,
+         {2, 0},
+         true,
+         STATUS_SERVER_ERROR,
+         "read failed"}, /* and the coordinator's own came too late */
+        {CQL_READ_FAILURE, 5, 1, {0}, true, STATUS_SERVER_ERROR, "read failed"},
         {CQL_READ_FAILURE, 4, 0, {0}, false, STATUS_SERVER_ERROR, "read failed"},
     };
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
