@@ -470,6 +470,109 @@ static void raw_takes_bytes(void **state) {
     arena_destroy(&arena);
 }
 
+/* One message both ways: its text in UTF-8, its bytes. */
+static void raw_message(const char *charset, const char *text, const char *bytes, size_t len) {
+    struct arena arena;
+    arena_init(&arena, NULL);
+    const struct type *types[] = {type_of(TYPE_VARCHAR)};
+    struct test_table table = make_table(1, types, arena_printf(&arena, "raw.charset=%s", charset));
+    table.format = format_find("raw");
+    table.schema.messages = true;
+    struct format_record record = {0, (uint32_t)len};
+    struct strbuf out = {0};
+    struct error err = {0};
+    int skipped, bad;
+    strbuf_puts(&out, "");
+    if (test_decode(&table, test_padded(&arena, bytes, len), &record, 1, &out, &skipped, &bad, &err) != STATUS_OK)
+        fail_msg("%s: %s", charset, err.message);
+    assert_string_equal(out.data, arena_printf(&arena, "%s\n", text));
+    strbuf_clear(&out);
+    struct option_list options = test_options(&arena, table.options);
+    static const int column = 0;
+    struct format_writer *writer;
+    assert_int_equal(table.format->writer_open(&table.schema, &column, &options, &writer, &err), STATUS_OK);
+    struct chunk *chunk = chunk_create(&arena, 1, types, 1);
+    struct value value = value_str(types[0], str_from(text));
+    vector_set(&chunk->columns[0], &arena, 1, 0, &value);
+    chunk->row_count = chunk->sel_count = 1;
+    for (int again = 0; again < 2; again++) { /* nothing is left over from the row before */
+        strbuf_clear(&out);
+        assert_int_equal(table.format->encode(writer, chunk, 0, &out, &err), STATUS_OK);
+        assert_int_equal(out.len, len);
+        assert_memory_equal(out.data, bytes, len);
+    }
+    table.format->writer_close(writer);
+    strbuf_free(&out);
+    arena_destroy(&arena);
+}
+
+static void raw_charsets(void **state) {
+    (void)state;
+    raw_message("UTF-8", "Gr\u00FC\u00DFe", "Gr\xC3\xBC\xC3\x9F\x65", 7);
+    raw_message("ISO-8859-1", "Gr\u00FC\u00DFe", "Gr\xFC\xDF\x65", 5);
+    raw_message("windows-1252", "\u20AC 5", "\x80 5", 3);
+    raw_message("UTF-16LE", "h\u00E9\U0001F600", "h\0\xE9\0\x3D\xD8\0\xDE", 8);
+    raw_message("UTF-16BE", "h\u00E9\U0001F600", "\0h\0\xE9\xD8\x3D\xDE\0", 8);
+    raw_message("ISO-2022-JP", "\u3042a", "\x1B$B$\x22\x1B(Ba", 9);
+    raw_message("UTF-16BE", "", "", 0);
+    const struct type *types[] = {type_of(TYPE_VARCHAR)};
+    struct test_table table = make_table(1, types, "raw.charset=ISO-8859-1");
+    table.format = format_find("raw");
+    test_expect(&table, "\xE9t\xE9\n\xFC", "\u00E9t\u00E9\n\u00FC\n"); /* a file */
+    table.schema.messages = true;
+    table.options = "raw.charset=UTF-16LE";
+    test_expect_error(&table, "abc", "field 'a': 'abc' is not UTF-16LE");
+}
+
+static enum status raw_check_charset(const char *charset, bool messages, struct error *err) {
+    struct arena arena;
+    arena_init(&arena, NULL);
+    const struct type *types[] = {type_of(TYPE_VARCHAR)};
+    struct test_table table = make_table(1, types, arena_printf(&arena, "raw.charset=%s", charset));
+    table.schema.messages = messages;
+    struct option_list options = test_options(&arena, table.options);
+    error_clear(err);
+    enum status status = format_find("raw")->check(&table.schema, &options, err);
+    arena_destroy(&arena);
+    return status;
+}
+
+static void raw_refuses_charsets(void **state) {
+    (void)state;
+    struct error err;
+    assert_int_equal(raw_check_charset("KLINGON", true, &err), STATUS_INVALID_OPTION);
+    assert_string_equal(err.message, "'raw.charset' = 'KLINGON' is no charset that this system can convert");
+    assert_int_equal(raw_check_charset("ISO-8859-1//TRANSLIT", true, &err), STATUS_INVALID_OPTION);
+    assert_int_equal(raw_check_charset("UTF-16", true, &err), STATUS_INVALID_OPTION);
+    assert_non_null(strstr(err.hint, "UTF-16BE"));
+    assert_int_equal(raw_check_charset("UTF-16LE", true, &err), STATUS_OK);
+    assert_int_equal(raw_check_charset("UTF-16LE", false, &err), STATUS_NOT_SUPPORTED);
+    assert_non_null(strstr(err.message, "cannot cut files in charset 'UTF-16LE' into lines"));
+    assert_int_equal(raw_check_charset("utf-8", false, &err), STATUS_OK);
+    /* what the charset lacks cannot be written */
+    struct arena arena;
+    arena_init(&arena, NULL);
+    const struct type *types[] = {type_of(TYPE_VARCHAR)};
+    struct test_table table = make_table(1, types, "raw.charset=ISO-8859-1");
+    struct option_list options = test_options(&arena, table.options);
+    static const int column = 0;
+    struct format_writer *writer;
+    const struct format *raw = format_find("raw");
+    assert_int_equal(raw->writer_open(&table.schema, &column, &options, &writer, &err), STATUS_OK);
+    struct chunk *chunk = chunk_create(&arena, 1, types, 1);
+    struct value value = value_str(types[0], str_from("5 \u20AC"));
+    vector_set(&chunk->columns[0], &arena, 1, 0, &value);
+    chunk->row_count = chunk->sel_count = 1;
+    struct strbuf out = {0};
+    strbuf_puts(&out, "before");
+    assert_int_equal(raw->encode(writer, chunk, 0, &out, &err), STATUS_BAD_DATA);
+    assert_string_equal(err.message, "field 'a': the text has a character that charset 'ISO-8859-1' lacks");
+    assert_int_equal(out.len, 6);
+    strbuf_free(&out);
+    raw->writer_close(writer);
+    arena_destroy(&arena);
+}
+
 const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(reads_scalars),
     cmocka_unit_test(reads_strings),
@@ -484,5 +587,7 @@ const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(keys_that_are_no_strings),
     cmocka_unit_test(finds_formats),
     cmocka_unit_test(raw_takes_bytes),
+    cmocka_unit_test(raw_charsets),
+    cmocka_unit_test(raw_refuses_charsets),
 };
 const size_t json_tests_count = sizeof json_tests / sizeof *json_tests;
