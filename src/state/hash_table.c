@@ -24,11 +24,10 @@ static uint32_t entry_size(const struct state_table *table, const struct state_e
     return 1u << (32 - __builtin_clz(size - 1));
 }
 
-static void grow(struct state_table *table) {
-    uint32_t count = table->bucket_count ? table->bucket_count * 2 : 64;
+void statei_resize(struct state_table *table, uint32_t count) {
     struct state_entry **buckets = xcalloc(count, sizeof *buckets);
-    mem_charge(table->state->account, (int64_t)((count - table->bucket_count) * sizeof *buckets));
-    /* Chains keep their order, so that rows of one key come back in the same order after growing. */
+    mem_charge(table->state->account, ((int64_t)count - table->bucket_count) * (int64_t)sizeof *buckets);
+    /* Chains keep their order, so that rows of one key come back in the same order afterwards. */
     struct state_entry **tails = xcalloc(count, sizeof *tails);
     for (uint32_t i = 0; i < table->bucket_count; i++)
         for (struct state_entry *entry = table->buckets[i], *next; entry; entry = next) {
@@ -45,10 +44,12 @@ static void grow(struct state_table *table) {
     free(table->buckets);
     table->buckets = buckets;
     table->bucket_count = count;
+    table->sweep_bucket &= count - 1; /* where the rest of the buckets is now, when there are fewer */
 }
 
 static void reserve(struct state_table *table, int64_t extra) {
-    while (!table->bucket_count || table->count + extra > (int64_t)table->bucket_count) grow(table);
+    while (!table->bucket_count || table->count + extra > (int64_t)table->bucket_count)
+        statei_resize(table, table->bucket_count ? table->bucket_count * 2 : 64);
 }
 
 static void link_entry(struct state_table *table, struct state_entry *entry, uint64_t hash) {
@@ -119,6 +120,7 @@ static enum status make_entries(struct state_table *table, const struct chunk *r
         entries[i] = statei_alloc(table->state, &bytes);
         entries[i]->header.next = NULL;
         memset(state_payload(entries[i]), 0, table->payload_bytes);
+        state_touch(table, entries[i]);
         dst[i] = entry_row(table, entries[i]);
     }
     row_encode(table->layout, rows, columns, hash, sizes, dst);
@@ -186,6 +188,10 @@ struct state_entry *state_next_same_key(const struct state_table *table, const s
     return next_equal(table, entry->header.next, state_row(table, entry), table->key_count);
 }
 
+struct state_entry *state_next_same_row(const struct state_table *table, const struct state_entry *entry) {
+    return next_equal(table, entry->header.next, state_row(table, entry), table->layout->column_count);
+}
+
 struct state_entry *state_find_row(struct state_table *table, const struct chunk *chunk, const int *columns,
                                    uint64_t hash, int row) {
     if (!table->count) return NULL;
@@ -212,6 +218,7 @@ enum status state_insert_row(struct state_table *table, const uint8_t *row, stru
     uint32_t bytes = (uint32_t)sizeof(struct state_entry_header) + table->payload_bytes + row_bytes;
     struct state_entry *made = statei_alloc(table->state, &bytes);
     memset(state_payload(made), 0, table->payload_bytes);
+    state_touch(table, made);
     memcpy(entry_row(table, made), row, row_bytes);
     reserve(table, 1);
     link_entry(table, made, row_hash(row));
@@ -238,6 +245,7 @@ enum status state_replace_row(struct state_table *table, struct state_entry **en
     uint32_t bytes = (uint32_t)sizeof(struct state_entry_header) + table->payload_bytes + row_bytes;
     struct state_entry *made = statei_alloc(table->state, &bytes);
     memcpy(state_payload(made), state_payload(old), table->payload_bytes);
+    state_touch(table, made);
     memcpy(entry_row(table, made), row, row_bytes);
     unlink_entry(table, old);
     statei_free_later(table->state, old, old_bytes);
@@ -384,6 +392,7 @@ enum status state_ordered_insert(struct state_table *table, struct str key, uint
                    (size_t)(height - 1) * sizeof(void *) + key_bytes + row_bytes);
     struct state_entry *made = statei_alloc(table->state, &bytes);
     memset(state_payload(made), 0, table->payload_bytes);
+    state_touch(table, made);
     struct statei_ordered *ordered = statei_ordered(table, made);
     *ordered = (struct statei_ordered){.hash = hash,
                                        .prefix = key_prefix(key),

@@ -1,7 +1,7 @@
 /* Snapshots of a state, and their restore.
  *
  *     u32 magic  u32 hash version  u32 tables
- *     table: u32 name length, name  u32 shape  u32 key columns  u32 payload bytes  u32 columns, each: u32 length, type text
+ *     table: u32 name length, name  u32 shape  u32 key columns  u32 payload bytes  u32 has time to live  u32 columns, each: u32 length, type text
  *            sections: u32 size > 0, u64 XXH64 of the records, records;  at the end u32 0
  *     record (hash table): payload, row
  *     record (ordered):    u64 hash  u32 key length  u32 has row  payload, key padded to 8, row
@@ -15,7 +15,7 @@
 #include "state/state_private.h"
 
 enum {
-    STATE_MAGIC = 0x3254534D /* "MST2" */,
+    STATE_MAGIC = 0x3354534D /* "MST3" */,
     SECTION_TARGET_BYTES = 256 << 10,
     SECTION_MAX_BYTES = ROW_MAX_BYTES + (4 << 20)
 };
@@ -90,6 +90,7 @@ static enum status put_table(struct state_table *table, struct snapshot_writer *
     TRY(put_u32(writer, table->shape, err));
     TRY(put_u32(writer, (uint32_t)table->key_count, err));
     TRY(put_u32(writer, table->payload_bytes, err));
+    TRY(put_u32(writer, table->ttl_micros != 0, err));
     TRY(put_u32(writer, (uint32_t)layout_columns(table), err));
     for (int i = 0; i < layout_columns(table); i++) {
         struct strbuf text = {0};
@@ -144,9 +145,15 @@ static enum status get_text(struct snapshot_reader *reader, struct strbuf *text,
     return STATUS_OK;
 }
 
-/* Adds the records of one section that belong to the partition. */
-static enum status add_records(struct state_table *table, const uint8_t *data, size_t size, uint32_t partition,
-                               uint32_t partition_count, struct error *err) {
+static uint32_t bytes_without_stamp(uint32_t payload_bytes, bool has_ttl) {
+    return payload_bytes - (has_ttl ? (uint32_t)sizeof(int64_t) : 0);
+}
+
+/* Adds the records of one section that belong to the partition. payload_bytes: of the records; has_ttl: they end with the time of
+ * the last write. */
+static enum status add_records(struct state_table *table, const uint8_t *data, size_t size, uint32_t payload_bytes,
+                               bool has_ttl, uint32_t partition, uint32_t partition_count, struct error *err) {
+    uint32_t own_bytes = bytes_without_stamp(payload_bytes, has_ttl);
     size_t pos = 0;
     while (pos < size) {
         uint64_t hash = 0;
@@ -160,9 +167,9 @@ static enum status add_records(struct state_table *table, const uint8_t *data, s
             if (has_row > 1 || key_len > STATE_MAX_KEY_BYTES || (has_row && !table->layout)) return damaged(err);
         }
         uint32_t key_bytes = (key_len + 7) & ~7u;
-        if (size - pos < (size_t)table->payload_bytes + key_bytes) return damaged(err);
-        const uint8_t *payload = data + pos, *key = payload + table->payload_bytes, *row = key + key_bytes;
-        pos += table->payload_bytes + key_bytes;
+        if (size - pos < (size_t)payload_bytes + key_bytes) return damaged(err);
+        const uint8_t *payload = data + pos, *key = payload + payload_bytes, *row = key + key_bytes;
+        pos += payload_bytes + key_bytes;
         if (has_row) {
             if (size - pos < ROW_HEADER_BYTES || row_size(row) > size - pos || row_size(row) < ROW_HEADER_BYTES ||
                 row_size(row) % 8 || !row_validate(table->layout, row, row_size(row)))
@@ -179,7 +186,12 @@ static enum status add_records(struct state_table *table, const uint8_t *data, s
         } else {
             TRY(state_insert_row(table, row, &entry, err));
         }
-        memcpy(state_payload(entry), payload, table->payload_bytes);
+        memcpy(state_payload(entry), payload, own_bytes);
+        if (!table->ttl_micros) continue;
+        if (has_ttl)
+            memcpy(statei_stamp(table, entry), payload + own_bytes, sizeof(int64_t));
+        else
+            *statei_stamp(table, entry) = 0, table->state->any_unstamped = true;
     }
     return STATUS_OK;
 }
@@ -191,13 +203,17 @@ static enum status restore_table(struct state *state, struct snapshot_reader *re
     for (int i = 0; i < state->table_count; i++)
         if (strcmp(state->tables[i]->name, text->data) == 0) table = state->tables[i];
     if (!table) return error_set(err, STATUS_BAD_DATA, "the checkpoint has an unknown state table \"%s\"", text->data);
-    uint32_t shape, key_count, payload_bytes, columns;
+    uint32_t shape, key_count, payload_bytes, has_ttl, columns;
     TRY(get_u32(reader, &shape, err));
     TRY(get_u32(reader, &key_count, err));
     TRY(get_u32(reader, &payload_bytes, err));
+    TRY(get_u32(reader, &has_ttl, err));
     TRY(get_u32(reader, &columns, err));
+    if (has_ttl > 1 || (has_ttl && payload_bytes < sizeof(int64_t))) return damaged(err);
     bool same = shape == (uint32_t)table->shape && key_count == (uint32_t)table->key_count &&
-                payload_bytes == table->payload_bytes && columns == (uint32_t)layout_columns(table);
+                bytes_without_stamp(payload_bytes, has_ttl) ==
+                    bytes_without_stamp(table->payload_bytes, table->ttl_micros != 0) &&
+                columns == (uint32_t)layout_columns(table);
     for (uint32_t i = 0; same && i < columns; i++) {
         TRY(get_text(reader, text, err));
         struct strbuf mine = {0};
@@ -219,7 +235,8 @@ static enum status restore_table(struct state *state, struct snapshot_reader *re
         uint8_t *data = xmalloc(size);
         enum status status = reader->read(reader, data, size, err);
         if (status == STATUS_OK && XXH64(data, size, 0) != check) status = damaged(err);
-        if (status == STATUS_OK) status = add_records(table, data, size, partition, partition_count, err);
+        if (status == STATUS_OK)
+            status = add_records(table, data, size, payload_bytes, has_ttl, partition, partition_count, err);
         free(data);
         TRY(status);
     }

@@ -14,6 +14,10 @@
  * the block's dirty mark for incremental checkpoints and preserves the old bytes while a snapshot is being written in the
  * background. Insert, replace and delete do it themselves.
  *
+ * Time to live: a table may have one. Its entries are then gone that long after they were last written (made, replaced, or given to
+ * state_touch), by the time that state_begin_step is told; what has expired is found, though, until a sweep or its operator deletes
+ * it, so operators ask state_is_expired before they believe an entry. Tables without one keep nothing for it.
+ *
  * Threads: a state belongs to the worker that has claimed its partition; snapshot writers read through the snapshot
  * interface only. Errors: over the memory limit STATUS_OUT_OF_MEMORY (spilling comes behind this interface). */
 #ifndef MILLRACE_STATE_STATE_H
@@ -22,7 +26,12 @@
 #include "base/mem.h"
 #include "column/row.h"
 
-enum { STATE_BLOCK_BYTES = 64 << 10, STATE_MAX_KEY_BYTES = 1 << 20, STATE_MAX_TABLES = 64 };
+enum {
+    STATE_BLOCK_BYTES = 64 << 10,
+    STATE_MAX_KEY_BYTES = 1 << 20,
+    STATE_MAX_TABLES = 64,
+    STATE_SWEEP_STEPS = 16,
+};
 
 struct state;
 struct state_table;
@@ -30,7 +39,9 @@ struct state_entry; /* opaque */
 
 struct state *state_create(struct mem_account *account);
 void state_destroy(struct state *state);
-/* Space freed in the step may be reused from now on. */
+/* now_micros: the time of what is written in this step, and by which entries expire. */
+void state_begin_step(struct state *state, int64_t now_micros);
+/* Space freed in the step may be reused from now on; blocks and indexes that have become much too large are given back. */
 void state_end_step(struct state *state);
 int64_t state_size_bytes(const struct state *state);
 int64_t state_entry_count(const struct state *state);
@@ -56,6 +67,18 @@ const uint8_t *state_row(const struct state_table *table, const struct state_ent
 void state_touch(struct state_table *table, struct state_entry *entry);
 int64_t state_table_count(const struct state_table *table);
 
+/* ---- Time to live ---- */
+
+/* Deletes an expired entry that a sweep has met, and what hangs on it in other tables; may leave it. data: the operator's. */
+typedef void (*state_expire)(void *data, struct state_table *table, struct state_entry *entry);
+/* Before the first entry and before a restore. ttl_micros 0: entries live for ever. expire NULL: state_delete. */
+void state_table_set_ttl(struct state_table *table, int64_t ttl_micros, state_expire expire, void *data);
+bool state_is_expired(const struct state_table *table, const struct state_entry *entry);
+/* Once per step, behind the operator's own work: looks at so many entries of every table with a time to live that all were seen
+ * after a quarter of it (half of it when the table shrinks meanwhile; after twice STATE_SWEEP_STEPS steps, when steps are rarer), and
+ * lets go of those that have expired. */
+void state_sweep(struct state *state);
+
 /* Batch lookup of the chunk's live rows: columns[] are the chunk's key columns (key_count of them), hash by physical
  * row. entries[i] for the i-th live row: the (first) entry with that key, or NULL. */
 void state_find(struct state_table *table, const struct chunk *chunk, const int *columns, const uint64_t *hash,
@@ -72,6 +95,8 @@ struct state_entry *state_next_same_key(const struct state_table *table, const s
 /* MULTI: the entry whose whole row equals the chunk's row, or NULL; row is a physical row. */
 struct state_entry *state_find_row(struct state_table *table, const struct chunk *chunk, const int *columns,
                                    uint64_t hash, int row);
+/* MULTI: the next entry with an equal whole row, or NULL. */
+struct state_entry *state_next_same_row(const struct state_table *table, const struct state_entry *entry);
 /* A single row given in row form (its header's hash counts): find by key, insert a copy. */
 struct state_entry *state_find_key(struct state_table *table, const uint8_t *row);
 enum status state_insert_row(struct state_table *table, const uint8_t *row, struct state_entry **entry,

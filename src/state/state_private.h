@@ -5,14 +5,19 @@
 #include "state/state.h"
 
 enum {
-    STATEI_SMALL_CLASSES = 128, /* entries up to 1 KiB: one class per 8 bytes */
-    STATEI_LARGE_CLASSES = 24,  /* then powers of two up to ROW_MAX_BYTES + headers */
-    STATEI_MAX_HEIGHT = 20,     /* of a skip list tower */
+    STATEI_SMALL_CLASSES = 128,                  /* entries up to 1 KiB: one class per 8 bytes */
+    STATEI_LARGE_CLASSES = 5,                    /* then powers of two up to STATEI_SHARED_BYTES */
+    STATEI_SHARED_BYTES = STATE_BLOCK_BYTES / 4, /* larger entries have a block of their own */
+    STATEI_RELEASE_BYTES = 256 << 10,            /* of empty blocks: fewer are not worth looking for */
+    STATEI_SWEEP_ENTRIES = 64 << 10,             /* that a sweep may look at in any case */
+    STATEI_MAX_HEIGHT = 20,                      /* of a skip list tower */
 };
 
+/* Blocks are aligned to STATE_BLOCK_BYTES, so that an entry that shares one finds it. */
 struct statei_block {
-    struct statei_block *next;
+    struct statei_block *next, *previous;
     size_t size_bytes;
+    int64_t live; /* entries in use, and one more while the block is being filled */
 };
 
 struct state_entry {
@@ -33,6 +38,14 @@ struct state_table {
     int key_count;
     uint32_t payload_bytes;
     int64_t count;
+    /* Time to live; 0: none. The last 8 bytes of the payload are then the time of the last write. */
+    int64_t ttl_micros;
+    state_expire expire;
+    void *expire_data;
+    int64_t swept_micros;
+    uint32_t sweep_bucket;   /* where the next sweep goes on */
+    struct strbuf sweep_key; /* the same of an ordered table; empty: at the first entry */
+    int64_t sweep_total; /* buckets or entries when it was at the first one: fewer are left when the table has shrunk */
     /* hash */
     struct state_entry **buckets;
     uint32_t bucket_count; /* power of two, 0 before the first insert */
@@ -46,13 +59,23 @@ struct state {
     struct mem_account *account;
     struct state_table *tables[STATE_MAX_TABLES];
     int table_count;
+    int64_t now_micros; /* of the step */
+    bool any_unstamped; /* restored from a snapshot that knew no time to live */
     struct statei_block *blocks;
-    uint8_t *free_ptr, *free_end; /* of the current block */
+    struct statei_block *filling; /* the current block */
+    uint8_t *free_ptr, *free_end; /* of it */
     struct statei_free *small[STATEI_SMALL_CLASSES + 1];
     struct statei_free *large[STATEI_LARGE_CLASSES];
-    struct statei_free *pending; /* freed in this step */
-    int64_t size_bytes;
+    struct statei_free *pending;     /* freed in this step */
+    int64_t size_bytes, empty_bytes; /* empty: of blocks whose entries are all free */
 };
+
+/* When the entry was written; of tables with a time to live. */
+static inline int64_t *statei_stamp(const struct state_table *table, struct state_entry *entry) {
+    return (int64_t *)(void *)((uint8_t *)state_payload(entry) + table->payload_bytes - sizeof(int64_t));
+}
+/* Other buckets for the table's entries: count is a power of two. */
+void statei_resize(struct state_table *table, uint32_t count);
 
 /* Memory of at least size_bytes (a multiple of 8), 8-aligned; the true size goes to *size_bytes. */
 void *statei_alloc(struct state *state, uint32_t *size_bytes);
