@@ -425,6 +425,7 @@ static enum status bind_table_name(struct binder *b, const struct ast_table_name
     TRY(sample_rows(b, ref->tablesample, &result, err));
     TRY(alias_scope(b, parent, &result, &ref->alias, name, table, scope, err));
     *rel = result.rel;
+    select_hints_mark(b, *rel, name, ref->alias.name ? ref->alias.name->text : NULL);
     return STATUS_OK;
 }
 
@@ -438,6 +439,7 @@ static enum status bind_derived(struct binder *b, const struct ast_derived_table
     TRY(sample_rows(b, ref->tablesample, &result, err));
     TRY(alias_scope(b, parent, &result, &ref->alias, NULL, NULL, scope, err));
     *rel = result.rel;
+    select_hints_mark(b, *rel, NULL, ref->alias.name ? ref->alias.name->text : NULL);
     return STATUS_OK;
 }
 
@@ -455,6 +457,7 @@ static enum status bind_table_function(struct binder *b, const struct ast_table_
     TRY(bind_window_tvf(b, ref->call, parent, &result.rel, &result.raw_names, err));
     TRY(alias_scope(b, parent, &result, &ref->alias, NULL, NULL, scope, err));
     *rel = result.rel;
+    select_hints_mark(b, *rel, NULL, ref->alias.name ? ref->alias.name->text : NULL);
     return STATUS_OK;
 }
 

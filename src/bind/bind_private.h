@@ -48,7 +48,7 @@ struct binder {
     int32_t place_offset, place_length;
     int view_depth, subquery_depth, nesting, rel_count;
     int *next_window_id, own_window_id;
-    struct lookup_hints *lookup_hints; /* of the SELECT whose FROM is being bound */
+    struct select_hints *select_hints; /* of the SELECT whose FROM is being bound */
 };
 
 /* ---- places, errors, limits ---- */
@@ -347,16 +347,18 @@ enum status find_table(struct binder *b, const struct ast_name *name, const stru
 /* Scan, computed columns, watermark of a base table. */
 enum status bind_base_table(struct binder *b, const struct table *table, const struct ast_node *node, bool watermark,
                             struct rel **out, struct error *err);
-/* LOOKUP hints (bind_hint.c): those of a SELECT count for the tables of its FROM, bound between begin and end, and each must
- * name one that is looked up. */
-struct lookup_hints {
-    struct lookup_hints *outer;
+/* Hints of a SELECT (bind_hint.c) count for the tables of its FROM, bound between begin and end, and each must name one of them;
+ * LOOKUP one that is looked up. */
+struct select_hints {
+    struct select_hints *outer;
     const struct ast_list *hints; /* AST_HINT */
-    bool *used;
+    bool **used;                  /* by hint and argument; of LOOKUP the first stands for all */
 };
-enum status lookup_hints_begin(struct binder *b, const struct ast_list *hints, struct lookup_hints *own,
+enum status select_hints_begin(struct binder *b, const struct ast_list *hints, struct select_hints *own,
                                struct error *err);
-enum status lookup_hints_end(struct binder *b, struct lookup_hints *own, struct error *err);
+enum status select_hints_end(struct binder *b, struct select_hints *own, struct error *err);
+/* Tells the rows of one table of the FROM what the hints say about it. name, alias: either may be NULL. */
+void select_hints_mark(struct binder *b, struct rel *rel, const char *name, const char *alias);
 /* A looked-up table's own hints, and as OPTIONS what LOOKUP says about it. alias may be NULL. */
 const struct ast_list *lookup_hints_of(struct binder *b, const struct ast_list *table_hints, const char *name,
                                        const char *alias);

@@ -436,10 +436,10 @@ static enum status build(struct binder *b, struct select *select, struct conditi
 static enum status bind_source(struct binder *b, const struct ast_select *ast, struct scope *parent, struct rel **rel,
                                struct scope **scope, struct error *err) {
     if (ast->from) {
-        struct lookup_hints hints;
-        TRY(lookup_hints_begin(b, &ast->hints, &hints, err));
+        struct select_hints hints;
+        TRY(select_hints_begin(b, &ast->hints, &hints, err));
         TRY(bind_from(b, ast->from, parent, NULL, rel, scope, err));
-        return lookup_hints_end(b, &hints, err);
+        return select_hints_end(b, &hints, err);
     }
     TRY_REL(*rel, b, rel_one_row(b), &ast->node, err);
     *scope = ARENA_NEW(b->arena, struct scope); /* the row's column has no name */

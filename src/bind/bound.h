@@ -138,8 +138,16 @@ struct held_query {
     int32_t offset, length; /* place in the script */
 };
 
+/* What hints of a SELECT say about one table of its FROM. */
+struct table_hint {
+    bool has_ttl; /* STATE_TTL, in streaming: of what a join or an aggregate keeps of these rows */
+    int64_t ttl_ms;
+    const char *build; /* "BROADCAST" or "SHUFFLE_HASH", in batch: a join builds these rows; NULL: as it likes */
+};
+
 struct rel {
     enum rel_kind kind;
+    const struct table_hint *hint;            /* filters and projections over the table have it too; NULL: none */
     struct schema schema;                     /* of the output */
     const struct column_property *properties; /* one per output column */
     int32_t offset, length;                   /* place in the script */

@@ -122,6 +122,7 @@ struct rel *rel_values(struct arena *arena, const struct schema *schema, int row
 
 struct rel *rel_watermark(struct arena *arena, struct rel *input, int column, struct expr *expr) {
     struct rel *rel = rel_new(arena, REL_WATERMARK, 1, &input);
+    rel->hint = input->hint;
     struct columns out = columns_new(arena, input->schema.column_count);
     columns_add_all(&out, arena, input, false);
     out.properties[column].time = TIME_ROWTIME;
@@ -134,6 +135,7 @@ struct rel *rel_watermark(struct arena *arena, struct rel *input, int column, st
 
 struct rel *rel_filter(struct arena *arena, struct rel *input, struct expr *condition) {
     struct rel *rel = rel_new(arena, REL_FILTER, 1, &input);
+    rel->hint = input->hint;
     rel->filter.condition = condition;
     return rel_same_schema(rel);
 }
@@ -147,6 +149,7 @@ static struct column_property expr_property(const struct rel *input, const struc
 
 struct rel *rel_project(struct arena *arena, struct rel *input, int count, struct expr **exprs, const char **names) {
     struct rel *rel = rel_new(arena, REL_PROJECT, 1, &input);
+    rel->hint = input->hint;
     struct columns out = columns_new(arena, count);
     for (int i = 0; i < count; i++) {
         columns_add(&out, arena, names[i], exprs[i]->type, expr_property(input, exprs[i]));

@@ -426,7 +426,6 @@ static enum status run_share(struct stage *stage, const struct share *share, str
 }
 
 static enum status run_partition(struct stage *stage, int partition, int worker, struct error *err) {
-    if (!partition_is_due(stage, partition)) return STATUS_OK;
     struct executor *executor = stage->executor;
     struct arena *arena = &stage->morsel_arenas[worker];
     arena_reset(arena);
@@ -455,6 +454,14 @@ static enum status run_partition(struct stage *stage, int partition, int worker,
     return STATUS_OK;
 }
 
+/* State ends also where no rows come. */
+static void sweep_partition(struct stage *stage, int partition) {
+    for (int i = 0; i < stage->op_count; i++) {
+        struct op_instance *inst = stage->ops[i]->instances[partition];
+        if (inst->state) state_sweep(inst->state);
+    }
+}
+
 static void partition_worker(void *data, int worker) {
     struct stage *stage = data;
     struct error err;
@@ -462,8 +469,10 @@ static void partition_worker(void *data, int worker) {
     while (!exec_stopped(stage->executor)) {
         int partition = atomic_fetch_add(&stage->next_partition, 1);
         if (partition >= stage->instance_count) return;
-        enum status status = run_partition(stage, partition, worker, &err);
+        enum status status =
+            partition_is_due(stage, partition) ? run_partition(stage, partition, worker, &err) : STATUS_OK;
         if (status != STATUS_OK) exec_fail(stage->executor, status, &err);
+        sweep_partition(stage, partition);
     }
 }
 
@@ -492,7 +501,7 @@ static void run_exchange_stage(struct stage *stage) {
 
 /* ---- The step ---- */
 
-static void begin_step(struct executor *executor) {
+static void begin_step(struct executor *executor, int64_t now_micros) {
     for (int i = 0; i < executor->exchange_count; i++)
         executor->exchanges[i]->readers_left = executor->exchanges[i]->reader_count;
     for (int i = 0; i < executor->op_count; i++) {
@@ -500,6 +509,7 @@ static void begin_step(struct executor *executor) {
         for (int k = 0; k < op->instance_count; k++) {
             struct op_instance *inst = op->instances[k];
             memcpy(inst->watermark_start, inst->watermarks, sizeof inst->watermarks);
+            if (inst->state) state_begin_step(inst->state, now_micros);
         }
     }
 }
@@ -524,7 +534,7 @@ static void release_morsel_arenas(struct stage *stage) {
 }
 
 enum status executor_step(struct executor *executor, const struct step *step, struct error *err) {
-    begin_step(executor);
+    begin_step(executor, step->now_micros);
     for (int i = 0; i < executor->stage_count && !exec_stopped(executor); i++) {
         struct stage *stage = executor->stages[i];
         stage->step = step;

@@ -505,10 +505,21 @@ static enum status await_replay(struct job *job, const struct step_record *recor
     }
 }
 
-static bool has_proctime(const struct plan *plan) {
-    for (int i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i]->kind == PNODE_WINDOW_AGGREGATE && plan->nodes[i]->aggregate.proctime) return true;
-    return false;
+/* How often a step is run when no rows come: windows of processing time fire, and state whose time to live is over goes. 0: never. */
+static int64_t timer_interval_ms(const struct plan *plan) {
+    enum { PROCTIME_MS = 100, TTL_LEAST_MS = 1000, TTL_MOST_MS = 60000, TTL_PART = 16 };
+    int64_t interval_ms = 0;
+    for (int i = 0; i < plan->node_count; i++) {
+        const struct pnode *node = plan->nodes[i];
+        if (node->kind == PNODE_WINDOW_AGGREGATE && node->aggregate.proctime) return PROCTIME_MS;
+        for (int k = 0; k < 2; k++) {
+            int64_t own_ms = node->ttl_ms[k] / TTL_PART;
+            if (!node->ttl_ms[k]) continue;
+            own_ms = own_ms < TTL_LEAST_MS ? TTL_LEAST_MS : own_ms > TTL_MOST_MS ? TTL_MOST_MS : own_ms;
+            if (!interval_ms || own_ms < interval_ms) interval_ms = own_ms;
+        }
+    }
+    return interval_ms;
 }
 
 static enum status maybe_checkpoint(struct job *job, struct error *err) {
@@ -534,7 +545,7 @@ static bool is_worth_a_step(struct job *job) {
 }
 
 static enum status run_streaming(struct job *job, bool *finished, struct error *err) {
-    const int64_t timer_ns = has_proctime(job->options.plan) ? 100 * INT64_C(1000000) : 0;
+    const int64_t timer_ns = timer_interval_ms(job->options.plan) * INT64_C(1000000);
     int64_t last_step_ns = 0;
     *finished = job->replay_count == 0 && job->already_finished;
     while (!*finished && !atomic_load(&job->cancel.requested)) {

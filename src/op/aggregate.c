@@ -86,18 +86,28 @@ enum status aggregate_open(struct op *op, struct aggregate_shared **out, struct 
     return STATUS_OK;
 }
 
+/* The group of an aggregate without keys is one for good: that it was there tells that its row has been given out. */
+static void keep_group(void *data, struct state_table *table, struct state_entry *entry) {
+    (void)data, (void)table, (void)entry;
+}
+
 void aggregate_state_init(struct aggregate_state *aggregate, const struct aggregate_shared *shared, struct state *state,
-                          struct arena *arena) {
+                          int64_t ttl_ms, struct arena *arena) {
     aggregate->shared = shared;
+    aggregate->expires = ttl_ms != 0;
     aggregate->state = state;
     arena_init(&aggregate->scratch, NULL);
     aggregate->groups = state_table_create(state, "groups", STATE_UNIQUE, &shared->group_layout, shared->key_count,
                                            shared->payload_bytes);
+    state_table_set_ttl(aggregate->groups, ttl_ms * 1000, shared->key_count ? NULL : keep_group, NULL);
     aggregate->values = ARENA_ARRAY(arena, struct state_table *, shared->call_count + 1);
-    for (int i = 0; i < shared->call_count; i++)
-        if (shared->has_values[i])
-            aggregate->values[i] = state_table_create(state, arena_printf(arena, "values %d", i), STATE_ORDERED,
-                                                      &shared->value_layouts[i], 0, sizeof(int64_t));
+    for (int i = 0; i < shared->call_count; i++) {
+        if (!shared->has_values[i]) continue;
+        aggregate->values[i] = state_table_create(state, arena_printf(arena, "values %d", i), STATE_ORDERED,
+                                                  &shared->value_layouts[i], 0, sizeof(int64_t));
+        /* A value is never written later than its group: what a group leaves behind when it expires has expired too. */
+        state_table_set_ttl(aggregate->values[i], ttl_ms * 1000, NULL, NULL);
+    }
 }
 
 void aggregate_state_free(struct aggregate_state *aggregate) {
@@ -117,6 +127,11 @@ void aggregate_init_slots(const struct aggregate_shared *shared, void *payload) 
         else
             memset(slot, 0, agg->class->slot_bytes);
     }
+}
+
+void aggregate_clear_group(const struct aggregate_shared *shared, struct group *group) {
+    *group = (struct group){0};
+    aggregate_init_slots(shared, group);
 }
 
 enum status aggregate_groups(struct aggregate_state *aggregate, struct chunk *chunk, const uint64_t *hash,
@@ -185,6 +200,12 @@ static enum status count_values(struct aggregate_state *aggregate, struct op_ctx
         value_key(aggregate, chunk, call, hash, row, &prefix);
         struct str key = strbuf_str(&aggregate->key);
         struct state_entry *entry = state_ordered_find(table, key);
+        int sign = chunk->sign ? chunk->sign[row] : 1;
+        if (aggregate->expires && entry && state_is_expired(table, entry)) {
+            state_delete(table, entry);
+            entry = NULL;
+        }
+        if (aggregate->expires && !entry && sign < 0) continue; /* it has expired */
         if (!entry) {
             if (!keep_row && aggregate_must_spill(aggregate, ctx)) {
                 spilled[spilled_count++] = (sel_index)row;
@@ -205,10 +226,10 @@ static enum status count_values(struct aggregate_state *aggregate, struct op_ctx
             if (status == STATUS_OUT_OF_MEMORY && keep_row && !keep_one) return no_memory_for_values(agg, err);
             TRY(status);
         }
-        state_touch(table, entry);
         int64_t *value_count = state_payload(entry);
+        state_touch(table, entry);
         bool was_live = *value_count > 0;
-        *value_count += chunk->sign ? chunk->sign[row] : 1;
+        *value_count += sign;
         bool is_live = *value_count > 0;
         if (*value_count == 0) state_delete(table, entry);
         if (was_live != is_live) {
@@ -362,7 +383,7 @@ static enum status values_result(struct aggregate_state *aggregate, int call, st
         int n = 0;
         for (; more && n < VECTOR_CAPACITY;) {
             int64_t count = *(int64_t *)state_payload(entry);
-            if (count > 0) {
+            if (count > 0 && !(aggregate->expires && state_is_expired(table, entry))) {
                 rows[n] = state_row(table, entry);
                 counts[n++] = agg->distinct ? 1 : count;
                 if (first_only || last_only) break;

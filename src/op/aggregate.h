@@ -47,6 +47,7 @@ struct aggregate_state {
     struct state_table **values; /* by call; NULL without */
     struct strbuf key;           /* scratch */
     struct arena scratch;        /* of one group's values */
+    bool expires;                /* the tables have a time to live */
     bool any_freed;              /* batch: values were replaced by better ones since the last chunk */
     /* Where values of DISTINCT calls go that outgrow memory; NULL: nowhere. Set by aggregate_use_files. */
     struct spill *spill;
@@ -55,11 +56,14 @@ struct aggregate_state {
 };
 
 enum status aggregate_open(struct op *op, struct aggregate_shared **out, struct error *err);
+/* ttl_ms: of groups and of their single values; 0 none. arena: the instance's. */
 void aggregate_state_init(struct aggregate_state *aggregate, const struct aggregate_shared *shared, struct state *state,
-                          struct arena *arena);
+                          int64_t ttl_ms, struct arena *arena);
 void aggregate_state_free(struct aggregate_state *aggregate);
 
 static inline struct group *aggregate_group(struct state_entry *entry) { return state_payload(entry); }
+/* A group as it is when it is made. */
+void aggregate_clear_group(const struct aggregate_shared *shared, struct group *group);
 void aggregate_init_slots(const struct aggregate_shared *shared, void *payload);
 /* Finds or makes the groups of the chunk's live rows; created groups have initial slots. */
 enum status aggregate_groups(struct aggregate_state *aggregate, struct chunk *chunk, const uint64_t *hash,

@@ -33,7 +33,8 @@ static enum status open(struct op *op, struct error *err) {
 static enum status open_instance(struct op_instance *inst, struct error *err) {
     (void)err;
     struct aggregate_local *local = ARENA_NEW(inst->instance_arena, struct aggregate_local);
-    aggregate_state_init(&local->aggregate, inst->op->shared, inst->state, inst->instance_arena);
+    aggregate_state_init(&local->aggregate, inst->op->shared, inst->state, inst->op->node->ttl_ms[0],
+                         inst->instance_arena);
     aggregate_use_files(&local->aggregate, inst->op->spill, inst->op->account, inst->instance_arena);
     inst->local = local;
     return STATUS_OK;
@@ -66,9 +67,14 @@ static enum status touch(struct op_instance *inst, struct op_ctx *ctx, const str
     for (int i = 0; i < chunk->sel_count; i++) {
         struct group *group = aggregate_group(entries[i]);
         if (group->touched_step == ctx->step_id) continue;
+        bool is_new = created[i];
+        if (local->aggregate.expires && state_is_expired(local->aggregate.groups, entries[i])) {
+            aggregate_clear_group(shared, group);
+            is_new = true;
+        }
         state_touch(local->aggregate.groups, entries[i]);
         struct touched touched = {.entry = entries[i], .old_row = -1};
-        if (!created[i] && is_alive(inst, group)) {
+        if (!is_new && is_alive(inst, group)) {
             touched.payload = arena_memdup(inst->step_arena, group, shared->payload_bytes);
             if (keep_results) {
                 size_t chunk_index = local->old_value_count / VECTOR_CAPACITY;
@@ -92,6 +98,23 @@ static enum status touch(struct op_instance *inst, struct op_ctx *ctx, const str
     return STATUS_OK;
 }
 
+/* Rows that are taken back of which their group knows nothing, as they came before it expired, leave the chunk. */
+static void drop_unknown(struct chunk *chunk, struct state_entry **entries, struct arena *arena) {
+    sel_index *sel = arena_alloc(arena, (size_t)(chunk->sel_count + 1) * sizeof *sel);
+    int count = 0;
+    for (int i = 0; i < chunk->sel_count; i++) {
+        int row = chunk_row(chunk, i), sign = chunk->sign[row];
+        struct group *group = aggregate_group(entries[i]);
+        if (sign < 0 && group->row_count <= 0) continue;
+        group->row_count += sign; /* aggregate_update counts again */
+        entries[count] = entries[i];
+        sel[count++] = (sel_index)row;
+    }
+    for (int i = 0; i < count; i++) aggregate_group(entries[i])->row_count -= chunk->sign[sel[i]];
+    chunk->sel = sel;
+    chunk->sel_count = count;
+}
+
 static enum status push(struct op_instance *inst, struct op_ctx *ctx, int port, struct chunk *chunk,
                         struct error *err) {
     (void)port;
@@ -103,6 +126,7 @@ static enum status push(struct op_instance *inst, struct op_ctx *ctx, int port, 
     bool created[VECTOR_CAPACITY];
     TRY(aggregate_groups(&local->aggregate, chunk, hash, entries, created, err));
     TRY(touch(inst, ctx, chunk, entries, created, err));
+    if (local->aggregate.expires && chunk->sign) drop_unknown(chunk, entries, ctx->morsel_arena);
     return inst->op->node->aggregate.merges ? aggregate_merge(&local->aggregate, ctx, chunk, entries, err)
                                             : aggregate_update(&local->aggregate, ctx, chunk, entries, err);
 }

@@ -1,5 +1,6 @@
 /* First row per key (ROW_NUMBER() = 1) over append-only input: one row per key in a hash table; a row that comes before it in the order
- * takes its place. Orders are compared column by column on the spot; ties by all columns. */
+ * takes its place. Orders are compared column by column on the spot; ties by all columns. With a time to live, the first row that
+ * comes after the kept one has expired is the first again. */
 #include "op/op_first.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct touched {
 
 struct first_local {
     struct state_table *table;
+    bool expires;
     struct touched *touched;
     size_t touched_count, touched_capacity;
     struct strbuf a, b;
@@ -91,6 +93,9 @@ enum status op_first_open_instance(struct op_instance *inst, struct error *err) 
     struct first_local *local = ARENA_NEW(inst->instance_arena, struct first_local);
     local->table = state_table_create(inst->state, "first", STATE_UNIQUE, &shared->layout, shared->key_count,
                                       sizeof(struct first_row));
+    int64_t ttl_ms = inst->op->node->ttl_ms[0];
+    local->expires = ttl_ms != 0;
+    state_table_set_ttl(local->table, ttl_ms * 1000, NULL, NULL);
     inst->local = local;
     return STATUS_OK;
 }
@@ -146,6 +151,7 @@ enum status op_first_push(struct op_instance *inst, struct op_ctx *ctx, struct c
         for (; payload->forward; payload = state_payload(entries[i])) entries[i] = payload->forward;
         int row = chunk_row(chunk, i);
         bool first_touch = payload->touched_step != ctx->step_id;
+        bool is_expired = !created[i] && local->expires && state_is_expired(local->table, entries[i]);
         if (created[i]) {
             ARRAY_RESERVE(local->touched, local->touched_capacity, local->touched_count + 1);
             payload->touched_index = (int64_t)local->touched_count;
@@ -154,11 +160,11 @@ enum status op_first_push(struct op_instance *inst, struct op_ctx *ctx, struct c
             continue;
         }
         const uint8_t *kept = state_row(local->table, entries[i]);
-        if (!comes_before(inst, ctx, chunk, row, kept)) continue;
+        if (!is_expired && !comes_before(inst, ctx, chunk, row, kept)) continue;
         if (first_touch) {
             ARRAY_RESERVE(local->touched, local->touched_capacity, local->touched_count + 1);
             payload->touched_index = (int64_t)local->touched_count;
-            local->touched[local->touched_count++] = (struct touched){entries[i], kept};
+            local->touched[local->touched_count++] = (struct touched){entries[i], is_expired ? NULL : kept};
             payload->touched_step = ctx->step_id;
         }
         sel_index at = (sel_index)row;

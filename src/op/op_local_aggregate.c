@@ -33,7 +33,7 @@ static void begin_morsel(struct op_instance *inst) {
     struct local_aggregate *local = inst->local;
     local->state = state_create(inst->op->account);
     arena_reset(local->arena);
-    aggregate_state_init(&local->aggregate, inst->op->shared, local->state, local->arena);
+    aggregate_state_init(&local->aggregate, inst->op->shared, local->state, 0, local->arena);
     local->order_count = 0;
 }
 

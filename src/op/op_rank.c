@@ -6,6 +6,10 @@
  * compares it with the output then and emits the differences. Over append-only input, rows behind rank_to can never come back and
  * are dropped.
  *
+ * Time to live: a partition expires with all its rows, by its last change. Before that, each row behind rank_to expires by its own last
+ * change, so that a partition in which there is always something new does not grow for ever; rows up to rank_to are marked, and
+ * stay, as they have been given out and decide about the ranks of others.
+ *
  * First or last row per key over append-only input (rank 1 only, the deduplication pattern) needs no order: see op_first.c. */
 #include <stdlib.h>
 
@@ -17,6 +21,7 @@ struct rank_shared {
     int *partition; /* columns */
     struct row_layout partition_layout, layout;
     struct key_column *partition_keys, *row_keys; /* row_keys: order, then all columns */
+    struct key_column *own_keys;                  /* of a chunk that has just the partition's columns */
     int row_key_count;
     int64_t from, to; /* 1-based; to = INT64_MAX: none */
     bool output_rank, append_only;
@@ -25,7 +30,12 @@ struct rank_shared {
 struct partition {     /* payload of "partitions" */
     int64_t row_count; /* signed */
     int64_t touched_step;
-    int64_t touched_index;
+    int64_t output_count; /* entries that are marked as output */
+};
+
+struct ranked_row { /* payload of "rows" */
+    int64_t count : 63;
+    uint64_t is_output : 1; /* it was up to rank_to when its partition changed last; with rows_expire */
 };
 
 struct output_row {
@@ -43,6 +53,8 @@ struct touched {
 
 struct rank_local {
     struct state_table *partitions, *rows;
+    bool expires;     /* there is a time to live */
+    bool rows_expire; /* … and there are rows behind rank_to that it matters to */
     struct touched *touched;
     size_t touched_count, touched_capacity;
     struct strbuf key;
@@ -61,10 +73,12 @@ static enum status open(struct op *op, struct error *err) {
     shared->partition_count = is_rank ? node->rank.partition_count : 0;
     shared->partition = ARENA_ARRAY(arena, int, shared->partition_count + 1);
     shared->partition_keys = ARENA_ARRAY(arena, struct key_column, shared->partition_count + 1);
+    shared->own_keys = ARENA_ARRAY(arena, struct key_column, shared->partition_count + 1);
     const struct type **types = ARENA_ARRAY(arena, const struct type *, shared->partition_count + 1);
     for (int i = 0; i < shared->partition_count; i++) {
         shared->partition[i] = node->rank.partition[i];
         shared->partition_keys[i] = (struct key_column){.column = node->rank.partition[i]};
+        shared->own_keys[i] = (struct key_column){.column = i};
         types[i] = input->types[node->rank.partition[i]];
     }
     row_layout_init(&shared->partition_layout, arena, shared->partition_count, types);
@@ -88,13 +102,62 @@ static enum status open(struct op *op, struct error *err) {
     return STATUS_OK;
 }
 
+static struct ranked_row *ranked_row(const struct state_entry *entry) {
+    return state_payload((struct state_entry *)entry);
+}
+
+static bool is_gone(const struct rank_local *local, const struct state_entry *entry) {
+    return local->rows_expire && !ranked_row(entry)->is_output && state_is_expired(local->rows, entry);
+}
+
+static bool has_prefix(struct str key, struct str prefix) {
+    return key.len >= prefix.len && memcmp(key.data, prefix.data, prefix.len) == 0;
+}
+
+static void delete_rows(struct rank_local *local, struct str prefix) {
+    struct state_entry *entry = state_ordered_lower_bound(local->rows, prefix), *next;
+    for (; entry && has_prefix(state_ordered_key(local->rows, entry), prefix); entry = next) {
+        next = state_ordered_next(local->rows, entry);
+        state_delete(local->rows, entry);
+    }
+}
+
+/* Swept: a partition and its rows. */
+static void expire_partition(void *data, struct state_table *table, struct state_entry *entry) {
+    struct op_instance *inst = data;
+    struct rank_local *local = inst->local;
+    const struct rank_shared *shared = inst->op->shared;
+    const uint8_t *row = state_row(table, entry);
+    struct arena scratch;
+    arena_init(&scratch, NULL);
+    struct chunk *keys = row_gather_chunk(&shared->partition_layout, &row, 1, &scratch, false);
+    uint64_t big_endian = __builtin_bswap64(row_hash(row));
+    strbuf_clear(&local->key);
+    strbuf_add(&local->key, &big_endian, 8);
+    key_encode(&local->key, keys, shared->own_keys, shared->partition_count, 0);
+    delete_rows(local, strbuf_str(&local->key));
+    arena_destroy(&scratch);
+    state_delete(table, entry);
+}
+
+/* Swept. What lies behind rank_to is not there any more; the output is as it is until its partition changes or expires. */
+static void expire_row(void *data, struct state_table *table, struct state_entry *entry) {
+    (void)data;
+    if (!ranked_row(entry)->is_output) state_delete(table, entry);
+}
+
 static enum status open_instance(struct op_instance *inst, struct error *err) {
     if (op_first_applies(inst->op->node)) return op_first_open_instance(inst, err);
     const struct rank_shared *shared = inst->op->shared;
     struct rank_local *local = ARENA_NEW(inst->instance_arena, struct rank_local);
     local->partitions = state_table_create(inst->state, "partitions", STATE_UNIQUE, &shared->partition_layout,
                                            shared->partition_count, sizeof(struct partition));
-    local->rows = state_table_create(inst->state, "rows", STATE_ORDERED, &shared->layout, 0, sizeof(int64_t));
+    local->rows = state_table_create(inst->state, "rows", STATE_ORDERED, &shared->layout, 0, sizeof(struct ranked_row));
+    int64_t ttl_ms = inst->op->node->ttl_ms[0];
+    local->expires = ttl_ms != 0;
+    state_table_set_ttl(local->partitions, ttl_ms * 1000, expire_partition, inst);
+    local->rows_expire = ttl_ms && !shared->append_only && shared->to < INT64_MAX;
+    if (local->rows_expire) state_table_set_ttl(local->rows, ttl_ms * 1000, expire_row, NULL);
     inst->local = local;
     return STATUS_OK;
 }
@@ -110,10 +173,6 @@ static void close_instance(struct op_instance *inst) {
     strbuf_free(&local->key);
 }
 
-static bool has_prefix(struct str key, struct str prefix) {
-    return key.len >= prefix.len && memcmp(key.data, prefix.data, prefix.len) == 0;
-}
-
 /* The partition's rows in [from, to], in order. */
 static struct output_row *partition_output(const struct op_instance *inst, struct str prefix, int64_t *count) {
     struct rank_local *local = inst->local;
@@ -125,7 +184,7 @@ static struct output_row *partition_output(const struct op_instance *inst, struc
          entry = state_ordered_next(local->rows, entry)) {
         struct str key = state_ordered_key(local->rows, entry);
         if (!has_prefix(key, prefix)) break;
-        int64_t copies = *(int64_t *)state_payload(entry);
+        int64_t copies = is_gone(local, entry) ? 0 : ranked_row(entry)->count;
         for (; copies > 0 && rank < shared->to; copies--) {
             if (++rank < shared->from) continue;
             if (n == capacity) {
@@ -170,6 +229,10 @@ static enum status push(struct op_instance *inst, struct op_ctx *ctx, int port, 
         strbuf_add(&local->key, &big_endian, 8);
         key_encode(&local->key, chunk, shared->partition_keys, shared->partition_count, row);
         if (partition->touched_step != ctx->step_id) {
+            if (local->expires && state_is_expired(local->partitions, entries[i])) {
+                delete_rows(local, strbuf_str(&local->key));
+                *partition = (struct partition){0};
+            }
             state_touch(local->partitions, entries[i]);
             partition->touched_step = ctx->step_id;
             struct touched touched = {.partition = entries[i]};
@@ -183,12 +246,18 @@ static enum status push(struct op_instance *inst, struct op_ctx *ctx, int port, 
         struct state_entry *entry;
         bool made;
         TRY(state_ordered_insert(local->rows, strbuf_str(&local->key), hash[row], encoded[i], &entry, &made, err));
+        struct ranked_row *ranked = ranked_row(entry);
+        if (is_gone(local, entry)) ranked->count = 0;
         state_touch(local->rows, entry);
-        int64_t *count = state_payload(entry);
         int sign = chunk->sign ? chunk->sign[row] : 1;
-        *count += sign;
-        partition->row_count += sign;
-        if (*count == 0) state_delete(local->rows, entry);
+        if (sign > 0 || ranked->count > 0 || !local->expires) { /* else it has expired */
+            ranked->count += sign;
+            partition->row_count += sign;
+        }
+        if (ranked->count == 0) {
+            partition->output_count -= ranked->is_output;
+            state_delete(local->rows, entry);
+        }
     }
     return STATUS_OK;
 }
@@ -241,13 +310,30 @@ static void drop_surplus(struct op_instance *inst, struct str prefix) {
     struct state_entry *entry = state_ordered_lower_bound(local->rows, prefix), *next;
     for (; entry && has_prefix(state_ordered_key(local->rows, entry), prefix); entry = next) {
         next = state_ordered_next(local->rows, entry);
-        int64_t *count = state_payload(entry);
+        struct ranked_row *ranked = ranked_row(entry);
         if (rank >= shared->to)
             state_delete(local->rows, entry);
-        else if (rank + *count > shared->to)
-            *count = shared->to - rank, rank = shared->to;
+        else if (rank + ranked->count > shared->to)
+            ranked->count = shared->to - rank, rank = shared->to;
         else
-            rank += *count;
+            rank += ranked->count;
+    }
+}
+
+/* Marks the rows up to rank_to. What was marked before lies among them, or where this step's rows have pushed it. */
+static void mark_output(struct rank_local *local, const struct rank_shared *shared, const struct touched *touched) {
+    struct partition *partition = state_payload(touched->partition);
+    int64_t rank = 0, marked_before = partition->output_count;
+    partition->output_count = 0;
+    struct state_entry *entry = state_ordered_lower_bound(local->rows, touched->prefix);
+    for (; entry && (rank < shared->to || marked_before > 0); entry = state_ordered_next(local->rows, entry)) {
+        if (!has_prefix(state_ordered_key(local->rows, entry), touched->prefix)) break;
+        struct ranked_row *ranked = ranked_row(entry);
+        bool is_output = rank < shared->to && ranked->count > 0 && !is_gone(local, entry);
+        marked_before -= ranked->is_output;
+        ranked->is_output = is_output;
+        partition->output_count += is_output;
+        if (is_output) rank = ranked->count > shared->to - rank ? shared->to : rank + ranked->count;
     }
 }
 
@@ -271,6 +357,7 @@ static enum status end_step(struct op_instance *inst, struct op_ctx *ctx, struct
             drop_surplus(inst, touched->prefix);
             partition->row_count = shared->to;
         }
+        if (local->rows_expire) mark_output(local, shared, touched);
         if (partition->row_count == 0) state_delete(local->partitions, touched->partition);
     }
     local->touched_count = 0;

@@ -10,7 +10,12 @@
  * zero meanwhile.
  *
  * Keys: rows whose key has a NULL match nothing (unless the key is null-safe). key_count 0: every pair is a candidate, decided by the
- * condition. NOT IN (null_aware): runs in a single partition, see anti_value. */
+ * condition. NOT IN (null_aware): runs in a single partition, see anti_value.
+ *
+ * Time to live: each side has its own. A row that has expired meets nobody any more, and those that met it are not told: their
+ * `matches` still count it, until it is taken back. A row that is taken back after it expired takes its pairs along, as far as their
+ * other half is there, and nothing else. The right side of NOT IN lives for ever, since one row of it decides about all
+ * others, and so does that of a scalar subquery whose rows must be counted. */
 #include <stdlib.h>
 
 #include "op/ops.h"
@@ -53,6 +58,7 @@ struct join_local {
     struct program_state *condition;
     struct touched *touched;
     size_t touched_count, touched_capacity;
+    bool expires[2];     /* the table has a time to live */
     int64_t negative[2]; /* entries whose count is below zero just now */
     /* null_aware */
     int64_t right_rows, right_nulls;               /* now */
@@ -124,10 +130,15 @@ static enum status open_instance(struct op_instance *inst, struct error *err) {
     (void)err;
     const struct join_shared *shared = inst->op->shared;
     struct join_local *local = ARENA_NEW(inst->instance_arena, struct join_local);
-    for (int s = LEFT; s <= RIGHT; s++)
+    for (int s = LEFT; s <= RIGHT; s++) {
         local->tables[s] =
             state_table_create(inst->state, s == LEFT ? "left" : "right", STATE_MULTI, &shared->sides[s].layout,
                                shared->sides[s].key_count, sizeof(struct side_row));
+        bool for_ever = s == RIGHT && (shared->null_aware || shared->single_row);
+        int64_t ttl_ms = for_ever ? 0 : inst->op->node->ttl_ms[s];
+        state_table_set_ttl(local->tables[s], ttl_ms * 1000, NULL, NULL);
+        local->expires[s] = ttl_ms != 0;
+    }
     if (shared->condition) local->condition = program_state_create(shared->condition, inst->instance_arena);
     inst->local = local;
     return STATUS_OK;
@@ -250,12 +261,34 @@ static enum status probe(struct op_instance *inst, struct op_ctx *ctx, int side,
         if (!entries[i] || key_matches_nothing(shared, side, chunk, row)) continue;
         for (struct state_entry *entry = entries[i]; entry; entry = state_next_same_key(table, entry)) {
             if (side_row(entry)->count == 0) continue; /* cancelled within this step */
+            if (local->expires[1 - side] && state_is_expired(table, entry)) continue;
             local->probe_rows[local->pair_count] = (sel_index)row;
             local->partners[local->pair_count++] = entry;
             if (local->pair_count == VECTOR_CAPACITY) TRY(flush_pairs(inst, ctx, side, chunk, probe_matches, err));
         }
     }
     return flush_pairs(inst, ctx, side, chunk, probe_matches, err);
+}
+
+/* A row of which nothing is known is taken back: it came before its time was over, so it was there once when the step began. */
+static void assume_before(struct join_local *local, const struct state_entry *entry, int64_t matches) {
+    size_t i = local->touched_count - 1;
+    while (local->touched[i].entry != entry) i--;
+    if (local->touched[i].count == 0) local->touched[i].matches = matches;
+    local->touched[i].count++;
+}
+
+/* Of an entry and its equals, those that have expired go. One that counts, if there is one, else any, or NULL. */
+static struct state_entry *living(struct state_table *table, struct state_entry *entry) {
+    struct state_entry *found = NULL;
+    for (struct state_entry *next; entry; entry = next) {
+        next = state_next_same_row(table, entry);
+        if (state_is_expired(table, entry))
+            state_delete(table, entry);
+        else if (!found || (side_row(found)->count <= 0 && side_row(entry)->count > 0))
+            found = entry;
+    }
+    return found;
 }
 
 /* Adds the chunk's rows to their own side's state. */
@@ -281,6 +314,7 @@ static enum status apply(struct op_instance *inst, struct op_ctx *ctx, int side,
     for (int i = 0; i < chunk->sel_count; i++) {
         sel_index row = (sel_index)chunk_row(chunk, i);
         struct state_entry *entry = state_find_row(table, chunk, own->columns, hash[row], row);
+        if (local->expires[side]) entry = living(table, entry);
         bool created = !entry;
         if (created) {
             struct chunk one = chunk_select(chunk, &row, 1);
@@ -289,8 +323,13 @@ static enum status apply(struct op_instance *inst, struct op_ctx *ctx, int side,
         touch(local, side, entry, ctx->step_id);
         if (created && own->tracks) side_row(entry)->matches = probe_matches[row];
         int64_t *count = &side_row(entry)->count;
+        int sign = chunk->sign ? chunk->sign[row] : 1;
+        if (sign < 0 && *count <= 0 && local->expires[side]) {
+            assume_before(local, entry, probe_matches[row]);
+            continue;
+        }
         local->negative[side] -= *count < 0;
-        *count += chunk->sign ? chunk->sign[row] : 1;
+        *count += sign;
         local->negative[side] += *count < 0;
     }
     return STATUS_OK;
@@ -419,7 +458,10 @@ static enum status end_step(struct op_instance *inst, struct op_ctx *ctx, struct
     TRY(op_emitter_flush(&emitter, ctx, err));
     for (size_t i = 0; i < local->touched_count; i++) {
         struct touched *touched = &local->touched[i];
-        if (side_row(touched->entry)->count == 0) state_delete(local->tables[touched->side], touched->entry);
+        struct side_row *row = side_row(touched->entry);
+        /* partners went that it had never met, as they had expired */
+        if (row->matches < 0 && local->expires[1 - touched->side]) row->matches = 0;
+        if (row->count == 0) state_delete(local->tables[touched->side], touched->entry);
     }
     local->touched_count = 0;
     return STATUS_OK;

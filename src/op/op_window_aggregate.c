@@ -32,7 +32,7 @@ static enum status open(struct op *op, struct error *err) {
 static enum status open_instance(struct op_instance *inst, struct error *err) {
     (void)err;
     struct window_local *local = ARENA_NEW(inst->instance_arena, struct window_local);
-    aggregate_state_init(&local->aggregate, inst->op->shared, inst->state, inst->instance_arena);
+    aggregate_state_init(&local->aggregate, inst->op->shared, inst->state, 0, inst->instance_arena);
     inst->local = local;
     return STATUS_OK;
 }

@@ -20,6 +20,11 @@
  * DESIGN §4 hold: retractions equal byte for byte, counts may dip below zero within a step, an operator that owns one row per
  * key emits at end_step at most old with -1 and new with +1 and nothing if they are equal.
  *
+ * Time to live: where the plan gives one (node->ttl_ms), open_instance sets it on the tables (state_table_set_ttl) and the operator
+ * treats an entry that state_is_expired as one that is not there; nothing is emitted for what expires. The executor sweeps behind
+ * every step. A retraction that then finds nothing changes no state, in the order in which
+ * rows come.
+ *
  * Memory: ctx->morsel_arena for what is pushed on (valid until the outermost push, end_morsel or end_step returns: an op_emitter is
  * flushed before its operator returns; receivers copy what they
  * keep), inst->state for what survives the step, inst->step_arena for what lives until the step's end (reset by the executor). */

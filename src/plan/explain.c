@@ -428,6 +428,24 @@ static void put_changes(struct strbuf *buf, const struct pnode *node) {
     strbuf_putc(buf, ']');
 }
 
+static void put_side_ttl(struct strbuf *buf, const char *side, int64_t ttl_ms) {
+    strbuf_puts(buf, side);
+    if (ttl_ms)
+        put_duration(buf, ttl_ms);
+    else
+        strbuf_puts(buf, "for ever");
+}
+
+/* Not in plan_print_node: a checkpoint does not depend on it. */
+static void put_ttl(struct strbuf *buf, const struct pnode *node) {
+    if (!node->ttl_ms[0] && !node->ttl_ms[1]) return;
+    strbuf_puts(buf, ", stateTtl=[");
+    bool is_join = node->kind == PNODE_STREAM_JOIN;
+    put_side_ttl(buf, is_join ? "left " : "", node->ttl_ms[0]);
+    if (is_join) put_side_ttl(buf, ", right ", node->ttl_ms[1]);
+    strbuf_putc(buf, ']');
+}
+
 static void put_edge(struct strbuf *buf, const struct pnode *node) {
     if (node->kind == PNODE_SINK) return;
     put_changes(buf, node);
@@ -438,6 +456,7 @@ static void put_edge(struct strbuf *buf, const struct pnode *node) {
     if (node->edge.rowtime_column >= 0 && node->kind == PNODE_WATERMARK)
         strbuf_printf(buf, ", rowtime=[%s]", node->schema.names[node->edge.rowtime_column]);
     if (node->edge.ordered) strbuf_puts(buf, ", ordered");
+    put_ttl(buf, node);
     if (node->row_estimate >= 0) strbuf_printf(buf, ", rows=%.0f", node->row_estimate);
 }
 

@@ -73,7 +73,8 @@ static bool has_unbounded_input(const struct pnode *node) {
     return false;
 }
 
-static void check_state(struct advisor *advisor, const struct pnode *node, bool has_ttl) {
+static void check_state(struct advisor *advisor, const struct pnode *node) {
+    bool has_ttl = node->ttl_ms[0] && (node->ttl_ms[1] || node->kind != PNODE_STREAM_JOIN);
     if (!advisor->plan->streaming || has_ttl || !keeps_state_for_ever(node) || !has_unbounded_input(node)) return;
     const char *what = node->kind == PNODE_STREAM_JOIN ? "both inputs' rows are kept"
                        : node->kind == PNODE_RANK      ? "the rows of every PARTITION BY key are kept"
@@ -81,8 +82,10 @@ static void check_state(struct advisor *advisor, const struct pnode *node, bool 
     const char *instead = node->kind == PNODE_STREAM_JOIN
                               ? "a lookup join (FOR SYSTEM_TIME AS OF) keeps none, windows are freed"
                               : "grouping by a window too frees it when the window ends";
-    advise(advisor, node, "WARNING", "%s for as long as the job runs, so its memory grows with the keys; %s", what,
-           instead);
+    advise(advisor, node, "WARNING",
+           "%s for as long as the job runs, so its memory grows with the keys; %s, "
+           "and 'table.exec.state.ttl' ends what has not changed for so long",
+           what, instead);
 }
 
 static bool is_one_row(const struct pnode *node) {
@@ -126,12 +129,12 @@ static void check_nondeterminism(struct advisor *advisor, const struct pnode *no
         }
 }
 
-void plan_explain_advice(struct strbuf *buf, const struct plan *plan, bool has_ttl) {
+void plan_explain_advice(struct strbuf *buf, const struct plan *plan) {
     struct advisor advisor = {.buf = buf, .plan = plan};
     for (int i = 0; i < plan->node_count; i++) {
         const struct pnode *node = plan->nodes[i];
         if (node->kind == PNODE_SCAN) check_scan(&advisor, node);
-        check_state(&advisor, node, has_ttl);
+        check_state(&advisor, node);
         check_join(&advisor, node);
         check_estimates(&advisor, node);
         check_nondeterminism(&advisor, node);

@@ -181,6 +181,8 @@ static void put_node(struct strbuf *buf, const struct pnode *node, int paralleli
     strbuf_puts(buf, ", ");
     put_estimate(buf, "distinct", node->distinct_estimate);
     strbuf_putc(buf, '}');
+    if (node->ttl_ms[0] || node->ttl_ms[1])
+        strbuf_printf(buf, ", \"stateTtlMs\": [%lld, %lld]", (long long)node->ttl_ms[0], (long long)node->ttl_ms[1]);
     if (node->note) {
         strbuf_puts(buf, ", \"note\": ");
         put_string(buf, node->note);

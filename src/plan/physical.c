@@ -149,6 +149,13 @@ static bool may_merge_calc(const struct planned *below, struct expr *const *expr
     return size <= PLAN_MAX_EXPR_NODES / 10;
 }
 
+int64_t plani_state_ttl(const struct planner *p, const struct rel *rows) {
+    static const int64_t most_ms = INT64_C(36525) * 86400000; /* a century: in microseconds it must fit, too */
+    if (!p->options->streaming) return 0;
+    int64_t ttl_ms = rows && rows->hint && rows->hint->has_ttl ? rows->hint->ttl_ms : p->options->state_ttl_ms;
+    return ttl_ms < most_ms ? ttl_ms : most_ms;
+}
+
 struct planned *plani_calc(struct planner *p, struct planned *input, struct expr *condition, struct expr **exprs,
                            const struct schema *schema) {
     if (!condition && !exprs) return input;

@@ -62,7 +62,10 @@ struct pnode {
     struct edge edge;
     int input_count;
     struct pnode **inputs;
-    int user_count;           /* nodes that read it */
+    int user_count; /* nodes that read it */
+    /* Time to live of what AGGREGATE, RANK and TOP_N (the first), or a STREAM_JOIN for each input, keep; 0: for ever. Processing time,
+     * from the last write on. A checkpoint does not depend on it. */
+    int64_t ttl_ms[2];
     double row_estimate;      /* -1 unknown */
     double distinct_estimate; /* of groups / keys where it matters, -1 */
     const char *note;         /* extra line for EXPLAIN (why this join, what was pushed), may be NULL */

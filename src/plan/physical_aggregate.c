@@ -176,6 +176,7 @@ static struct planned *aggregate_node(struct planner *p, struct planned *input, 
     fill_params(node, grouping, calls, retracting, groups);
     node->node.aggregate.merges = merges;
     node->node.aggregate.emit_single = grouping->key_count == 0;
+    if (!window) node->node.ttl_ms[0] = plani_state_ttl(p, rel->inputs[0]);
     node->node.row_estimate = groups;
     node->distribution = below->distribution;
     if (below->distribution == DISTRIBUTION_HASH) {

@@ -5,7 +5,8 @@
  *
  * Batch: HASH_JOIN. The right side is built, through an exchange by its keys (one partition without keys); the left
  * side probes without an exchange. The smaller side is built: INNER joins are swapped for it, RIGHT becomes LEFT by
- * swapping. FULL, and RIGHT where the kept side is small, have both sides exchanged. Streaming: STREAM_JOIN, both
+ * swapping. FULL, and RIGHT where the kept side is small, have both sides exchanged. A hint (BROADCAST, SHUFFLE_HASH) chooses the side
+ * that is built, whatever the estimates say. Streaming: STREAM_JOIN, both
  * sides exchanged by their keys (one partition without keys or for NOT IN). Lookup joins: physical_lookup.c. */
 #include <math.h>
 
@@ -236,7 +237,24 @@ static struct planned *join_node(struct planner *p, enum pnode_kind kind, const 
 
 /* ---- batch ---- */
 
-/* The build side is the right one: how are the inputs taken? An outer join whose kept side is much smaller builds
+static const char *build_hint(const struct rel *rel) { return rel->hint ? rel->hint->build : NULL; }
+
+/* The input that a hint wants built and that can be: 0, 1; -1 none, or both. */
+static int hinted_side(const struct rel *rel) {
+    const char *first = build_hint(rel->inputs[0]), *second = build_hint(rel->inputs[1]);
+    if (!first == !second) return -1;
+    bool only_right = left_only(rel->join.type) || rel->join.single_row;
+    return first && only_right ? -1 : !first;
+}
+
+static void build_side(struct join_plan *plan, int side) {
+    const struct rel *rel = plan->rel;
+    plan->swapped = side == 0;
+    if (side == 0 && rel->join.type == JOIN_LEFT) plan->type = JOIN_RIGHT;
+    if (side == 0 && rel->join.type == JOIN_RIGHT) plan->type = JOIN_LEFT;
+}
+
+/* The build side is the right one: how are the inputs taken, when no hint says it? An outer join whose kept side is much smaller builds
  * that one, as RIGHT with both sides exchanged; otherwise the kept side probes. */
 static void choose_sides(struct join_plan *plan, const struct planned *first, const struct planned *second) {
     enum { MUCH = 4 };
@@ -314,6 +332,7 @@ static struct planned *stream_join(struct planner *p, struct join_plan *plan) {
     struct planned *left = plani_exchange(p, plan->left, plan->left_keys, exchange_keys);
     struct planned *right = plani_exchange(p, plan->right, plan->right_keys, exchange_keys);
     struct planned *node = join_node(p, PNODE_STREAM_JOIN, plan, left, right);
+    for (int i = 0; i < 2; i++) node->node.ttl_ms[i] = plani_state_ttl(p, plan->rel->inputs[i]);
     bool inserts = left->node.edge.changes == CHANGES_APPEND && right->node.edge.changes == CHANGES_APPEND;
     bool pairs_only = plan->type == JOIN_INNER || plan->type == JOIN_SEMI;
     if (!inserts || !pairs_only) {
@@ -367,14 +386,21 @@ enum status plani_plan_join(struct planner *p, const struct rel *rel, struct pla
     TRY(plani_plan_rel(p, rel->inputs[1], &second, err));
     struct join_keys keys;
     plani_join_keys(p, rel, &keys);
-    const char *scan_note = NULL;
-    TRY(plani_choose_lookup_join(p, rel, first, second, &keys, out, &scan_note, err));
+    const char *note = NULL;
+    int hinted = hinted_side(rel);
+    if (hinted >= 0)
+        note = arena_printf(p->arena, "built as the hint %s asks", build_hint(rel->inputs[hinted]));
+    else
+        TRY(plani_choose_lookup_join(p, rel, first, second, &keys, out, &note, err));
     if (*out) return STATUS_OK;
     struct join_plan plan = {.rel = rel, .type = rel->join.type, .key_count = keys.count, .residual = keys.residual};
     plan.null_safe = keys.any_null_safe ? keys.null_safe : NULL;
     struct reduction reduction;
-    bool reduced = plani_find_reduction(p, rel, &keys, &reduction);
-    if (!p->options->streaming && !reduced) choose_sides(&plan, first, second);
+    bool reduced = hinted < 0 && plani_find_reduction(p, rel, &keys, &reduction);
+    if (hinted >= 0)
+        build_side(&plan, hinted);
+    else if (!p->options->streaming && !reduced)
+        choose_sides(&plan, first, second);
     int *first_keys, *second_keys;
     if (reduced && !reduction.large) {
         second = plani_with_keys(p, second, keys.right, keys.count, &second_keys);
@@ -394,7 +420,7 @@ enum status plani_plan_join(struct planner *p, const struct rel *rel, struct pla
     plan.left_keys = plan.swapped ? second_keys : first_keys;
     plan.right_keys = plan.swapped ? first_keys : second_keys;
     struct planned *node = p->options->streaming ? stream_join(p, &plan) : hash_join(p, &plan);
-    node->node.note = scan_note;
+    node->node.note = note;
     *out = restore_columns(p, node, &plan);
     (*out)->node.edge.rowtime_column = node->watermarked ? rowtime_column(rel) : -1;
     return STATUS_OK;

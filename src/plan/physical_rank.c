@@ -16,6 +16,7 @@ static struct planned *sort_node(struct planner *p, enum pnode_kind kind, const 
                                  struct planned *input) {
     struct planned *node = plani_node(p, kind, &input->node.schema, 1, &input);
     plani_inherit(node, input);
+    if (kind == PNODE_TOP_N) node->node.ttl_ms[0] = plani_state_ttl(p, NULL);
     node->node.sort.key_count = rel->sort.key_count;
     node->node.sort.keys = rel->sort.keys;
     node->node.sort.rows_offset = rel->sort.rows_offset;
@@ -177,6 +178,7 @@ static struct planned *rank_node(struct planner *p, const struct rel *over, cons
     node->node.rank.rank_from = bounds->from;
     node->node.rank.rank_to = bounds->to;
     node->node.rank.output_rank = output_rank;
+    node->node.ttl_ms[0] = plani_state_ttl(p, NULL);
     node->distribution = below->distribution;
     node->hash_count = below->hash_count;
     node->hash = below->hash;

@@ -23,6 +23,7 @@ struct plan_options {
     bool reuse_sub_plan;               /* table.optimizer.reuse-sub-plan-enabled */
     enum agg_phase_strategy agg_phase; /* table.optimizer.agg-phase-strategy */
     int64_t idle_timeout_ms;           /* table.exec.source.idle-timeout; 0 never */
+    int64_t state_ttl_ms;              /* table.exec.state.ttl; 0: state lives for ever. Streaming only */
     int64_t memory_limit_bytes;        /* millrace.memory-limit; 0 none: joins may build the whole of a side */
     bool portable;                     /* millrace.portable: what Flink would refuse is an error */
     bool portable_streaming;           /* Flink would run it in streaming mode: execution.runtime-mode is not batch */
@@ -75,13 +76,13 @@ void plan_explain(struct strbuf *buf, int root_count, struct rel *const *logical
 void plan_explain_costs(struct strbuf *buf, const struct plan *plan);
 
 /* The physical plan as one JSON document: {"mode", "roots", "nodes": [{"id", "operator", "contents", "parameters",
- * "parallelism", "inputs", "changelogMode", "key", "columns", "estimate"}]}, a node per line. */
+ * "parallelism", "inputs", "changelogMode", "key", "columns", "estimate", "stateTtlMs", "note"}]}, a node per line. */
 void plan_explain_json(struct strbuf *buf, const struct plan *plan, int workers);
 /* Text as a JSON string, with its quotes. */
 void plan_put_json_string(struct strbuf *buf, struct str text);
 
-/* "advice[1]: [WARNING] node 3, HashJoin: …" lines, or one that says that there is none. has_ttl: state ends by a setting. */
-void plan_explain_advice(struct strbuf *buf, const struct plan *plan, bool has_ttl);
+/* "advice[1]: [WARNING] node 3, HashJoin: …" lines, or one that says that there is none. */
+void plan_explain_advice(struct strbuf *buf, const struct plan *plan);
 
 /* The physical plan with figures: metrics is asked for every node id and returns false when it has none. */
 void plan_explain_analyze(struct strbuf *buf, const struct plan *plan,

@@ -189,6 +189,8 @@ void plani_inherit(struct planned *node, const struct planned *input);
 void plani_add_unique(struct planner *p, struct planned *node, int count, const int *columns, bool declared);
 /* A candidate key within these columns? strict: not one that is only declared. */
 bool plani_is_unique(const struct planned *node, const int *columns, int count, bool strict);
+/* How long what an operator keeps of these rows lives, ms; NULL: of rows that no hint can speak about. 0: for ever. */
+int64_t plani_state_ttl(const struct planner *p, const struct rel *rows);
 struct planned *plani_calc(struct planner *p, struct planned *input, struct expr *condition, struct expr **exprs,
                            const struct schema *schema);
 /* Plain columns. */

@@ -398,9 +398,14 @@ static bool nodes_equal(const struct rel *a, const struct rel *b) {
     return false;
 }
 
+static bool same_hint(const struct table_hint *a, const struct table_hint *b) {
+    if (!a || !b) return a == b;
+    return a->has_ttl == b->has_ttl && a->ttl_ms == b->ttl_ms && !a->build == !b->build;
+}
+
 bool plani_rel_equal(const struct rel *a, const struct rel *b) {
     if (a == b) return true;
-    if (a->kind != b->kind || a->input_count != b->input_count) return false;
+    if (a->kind != b->kind || a->input_count != b->input_count || !same_hint(a->hint, b->hint)) return false;
     if (a->schema.column_count != b->schema.column_count) return false;
     for (int i = 0; i < a->schema.column_count; i++)
         if (!type_equal(a->schema.types[i], b->schema.types[i])) return false;

@@ -80,8 +80,10 @@ static input_set bit(int i) { return (input_set)1 << i; }
 
 /* ---- collecting ---- */
 
+/* A join whose input has a hint stays where it was written. */
 static bool is_ours(const struct rel *rel) {
-    return rel->kind == REL_JOIN && rel->join.temporal == TEMPORAL_NONE && !rel->join.correlated;
+    return rel->kind == REL_JOIN && rel->join.temporal == TEMPORAL_NONE && !rel->join.correlated &&
+           !rel->inputs[0]->hint && !rel->inputs[1]->hint;
 }
 static bool is_inner(const struct rel *rel) { return is_ours(rel) && rel->join.type == JOIN_INNER; }
 static bool is_half(const struct rel *rel) {

@@ -448,6 +448,7 @@ static enum status prune(struct planner *p, struct rel *rel, const bool *needed,
     }
     out->rel->offset = rel->offset;
     out->rel->length = rel->length;
+    if (rel->hint) out->rel->hint = rel->hint;
     return STATUS_OK;
 }
 

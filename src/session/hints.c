@@ -1,5 +1,5 @@
 /* Hints of a statement: OPTIONS must be options of their table; what has no effect here is said once per session. The binder
- * puts OPTIONS and LOOKUP into effect (bind_from.c, bind_hint.c). */
+ * puts the others into effect (bind_from.c, bind_hint.c). */
 #include "format/format.h"
 #include "session/session_private.h"
 
@@ -8,9 +8,9 @@ static const struct {
 } known_hints[] = {
     {"OPTIONS", NULL},
     {"LOOKUP", NULL},
-    {"STATE_TTL", "state is kept for ever"},
-    {"BROADCAST", "joins are chosen by estimates, and a batch join builds its right side once for all workers anyway"},
-    {"SHUFFLE_HASH", "joins are chosen by estimates"},
+    {"STATE_TTL", NULL},
+    {"BROADCAST", NULL},
+    {"SHUFFLE_HASH", NULL},
     {"SHUFFLE_MERGE", "joins are hash joins"},
     {"NEST_LOOP", "a join without = compares every pair, other joins are hash joins"},
     {"MULTI_JOIN", "joins are made two by two"},

@@ -239,6 +239,7 @@ static struct plan_options planner_options(const struct session *session, bool s
     options.reorder_joins = setting_bool(session, "table.optimizer.join-reorder-enabled");
     options.reuse_sub_plan = setting_bool(session, "table.optimizer.reuse-sub-plan-enabled");
     options.idle_timeout_ms = setting_int(session, "table.exec.source.idle-timeout");
+    options.state_ttl_ms = setting_int(session, "table.exec.state.ttl");
     options.memory_limit_bytes = setting_int(session, "millrace.memory-limit");
     const char *ratio = session_get(session, "table.optimizer.lookup-join.ratio");
     options.lookup_ratio = ratio ? strtod(ratio, NULL) : 0;
@@ -552,7 +553,7 @@ static void explain_details(const struct session *session, uint32_t details, con
     }
     if (details & AST_EXPLAIN_PLAN_ADVICE) {
         strbuf_puts(text, "\n== Plan Advice ==\n");
-        plan_explain_advice(text, plan, false);
+        plan_explain_advice(text, plan);
     }
     if (details & AST_EXPLAIN_JSON_EXECUTION_PLAN) {
         strbuf_puts(text, "\n== Physical Execution Plan ==\n");

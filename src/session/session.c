@@ -151,11 +151,6 @@ enum status session_set(struct session *session, const char *key, const char *va
         if (str_compare_nocase(value, "default") != 0) TRY(time_zone_find(str_from(value), &zone, err));
         session->zone = zone;
     }
-    if (strcmp(key, "table.exec.state.ttl") == 0) {
-        int64_t ms;
-        if (option_parse_duration(str_from(value), &ms) == STATUS_OK && ms != 0 && handler && handler->warning)
-            handler->warning(handler->data, "table.exec.state.ttl has no effect yet: state is kept for ever");
-    }
     for (int i = 0; i < session->settings.count; i++)
         if (strcmp(session->settings.keys[i], key) == 0) {
             session->settings.values[i] = arena_strdup(&session->arena, value);

@@ -252,6 +252,35 @@ def signals_stop_a_job_in_order(tmp):
         contains(err, "note: the same command goes on from here")
 
 
+def changes_of_two_files(tmp, ttl):
+    """What COUNT(*) of a key says when the key comes again 2.5 s later."""
+    folder = os.path.join(tmp, f"in{ttl[:1]}")
+    os.mkdir(folder)
+    file(folder, "1.csv", "7\n")
+    script = (f"SET 'table.exec.state.ttl' = '{ttl}'; SET 'sql-client.execution.result-mode' = 'changelog';"
+              f"CREATE TABLE t (k INT) WITH ('connector'='filesystem', 'path'='{folder}', 'format'='csv', "
+              "'source.monitor-interval'='100 ms'); SELECT k, COUNT(*) AS n FROM t GROUP BY k;")
+    process = subprocess.Popen([MILLRACE, "sql", "--format", "csv", "-e", script], stdout=subprocess.PIPE, text=True)
+    lines = [process.stdout.readline() for _ in range(2)]
+    time.sleep(2.5)
+    os.rename(file(tmp, "2.csv", "7\n"), os.path.join(folder, "2.csv"))
+    count = 1 if ttl != "0" else 2
+    lines += [process.stdout.readline() for _ in range(count)]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIMEOUT_S)
+    return "".join(lines[1:])
+
+
+@test
+def state_ends_after_its_time(tmp):
+    equal(changes_of_two_files(tmp, "0"), "+I,7,1\n-U,7,1\n+U,7,2\n")
+    equal(changes_of_two_files(tmp, "2 s"), "+I,7,1\n+I,7,1\n")
+    plan = run("sql", "-e", DATAGEN % (1, "") + "SET 'table.exec.state.ttl' = '2 s';"
+               "EXPLAIN JSON_EXECUTION_PLAN SELECT n, COUNT(*) FROM gen GROUP BY n;")[0]
+    contains(plan, "stateTtl=[2 s]")
+    contains(plan, '"stateTtlMs": [2000, 0]')
+
+
 @test
 def ctrl_c_ends_a_query(tmp):
     script = DATAGEN % (1000, "") + "SELECT n FROM gen; SELECT 'not reached';"
