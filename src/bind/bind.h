@@ -16,7 +16,9 @@ struct bind_env {
     const char *(*suggest_table)(void *data, const char *name, struct arena *arena);
     void *data;
     const struct time_zone *zone;
-    bool streaming; /* execution.runtime-mode resolved for this statement: time attributes matter */
+    bool trims_lengths; /* table.exec.sink.type-length-enforcer = TRIM_PAD: INSERT and UPDATE cast to CHAR(n), ... */
+    const char *lookup_capacity; /* table.exec.async-lookup.buffer-capacity; NULL: what the tables say */
+    bool streaming;              /* execution.runtime-mode resolved for this statement: time attributes matter */
     /* Names of connectors' metadata types etc. come through the table itself. */
     int view_depth;      /* of views inside views, limited by BIND_MAX_VIEW_DEPTH */
     int *next_window_id; /* counter for window TVFs, owned by the caller; NULL: the binder makes one */

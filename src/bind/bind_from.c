@@ -320,6 +320,19 @@ static enum status bind_cte(struct binder *b, struct cte *cte, struct scope *par
     return STATUS_OK;
 }
 
+/* What the session says about lookups, where the table says nothing. */
+static const struct table *with_lookup_capacity(struct binder *b, const struct table *table) {
+    static const char key[] = "lookup.max-in-flight";
+    if (!b->env->lookup_capacity || table->kind == TABLE_VIEW || option_find(&table->options, key)) return table;
+    struct table *copy = arena_memdup(b->arena, table, sizeof *table);
+    copy->options = (struct option_list){0};
+    for (int i = 0; i < table->options.count; i++)
+        option_add(&copy->options, b->arena, table->options.keys[i], table->options.values[i],
+                   table->options.offsets ? table->options.offsets[i] : -1);
+    option_add(&copy->options, b->arena, key, b->env->lookup_capacity, -1);
+    return copy;
+}
+
 enum status bind_table(struct binder *b, const struct ast_name *name, const struct ast_list *hints,
                        struct scope *parent, bool proctime_lookup, struct query_result *out, const struct table **table,
                        struct error *err) {
@@ -332,6 +345,7 @@ enum status bind_table(struct binder *b, const struct ast_name *name, const stru
     const struct table *found;
     TRY(find_table(b, name, &found, err));
     TRY(apply_option_hints(b, found, hints, &found, err));
+    if (proctime_lookup) found = with_lookup_capacity(b, found);
     *table = found;
     if (found->kind == TABLE_VIEW) {
         if (proctime_lookup)

@@ -42,6 +42,14 @@ bool assignable(const struct type *from, const struct type *to) {
     }
 }
 
+const struct type *written_type(struct binder *b, const struct type *from, const struct type *to) {
+    bool is_text = type_is_char(from) && type_is_char(to), is_bytes = type_is_bytes(from) && type_is_bytes(to);
+    if (b->env->trims_lengths || (!is_text && !is_bytes)) return to;
+    bool is_fixed = to->id == TYPE_CHAR || to->id == TYPE_BINARY;
+    if (is_fixed ? from->id == to->id && from->length == to->length : from->length <= to->length) return to;
+    return type_string(b->arena, is_text ? TYPE_VARCHAR : TYPE_VARBINARY, TYPE_MAX_LENGTH, to->nullable);
+}
+
 /* ---- messages ---- */
 
 static const char *query_schema_text(struct binder *b, const struct schema *schema) {
@@ -257,6 +265,7 @@ static void cast_values(struct binder *b, struct rel *rel, const struct bound_in
     for (int c = 0; c < insert->column_count; c++) {
         const struct type *to = insert->table->columns[insert->columns[c]].type;
         if (types[c]->id == TYPE_NULL && !to->nullable) continue;
+        if (written_type(b, types[c], to) != to) continue;
         bool lossless = assignable(types[c], to), fits = true;
         for (int r = 0; r < rel->values.row_count && fits; r++) {
             struct expr *cell = rel->values.rows[r][c];
@@ -321,7 +330,7 @@ static enum status cast_query(struct binder *b, const struct ast_query *query, c
     for (int i = 0; i < count; i++) {
         const struct table_column *column = &out->table->columns[out->columns[i]];
         struct expr *source = expr_at(b, column_of(b, out->rel, i), item_node(query, i));
-        exprs[i] = implicit_cast(b, source, column->type);
+        exprs[i] = implicit_cast(b, source, written_type(b, source->type, column->type));
         needed |= exprs[i] != source;
         names[i] = column->name;
         columns[i] = out->columns[i];

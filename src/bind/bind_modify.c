@@ -122,7 +122,7 @@ enum status bind_assigned(const struct context *ctx, const struct ast_node *valu
         }
         return status;
     }
-    *out = implicit_cast(b, expr, target->type);
+    *out = implicit_cast(b, expr, written_type(b, expr->type, target->type));
     return STATUS_OK;
 }
 

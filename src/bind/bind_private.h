@@ -383,6 +383,9 @@ enum status bind_assigned(const struct context *ctx, const struct ast_node *valu
                           struct expr **out, struct error *err);
 /* May a value be stored in a column of type `to` without CAST? */
 bool assignable(const struct type *from, const struct type *to);
+/* What a value for a column is cast to: the column's type, but not to one that its length may not have, unless lengths are to be made
+ * right. */
+const struct type *written_type(struct binder *b, const struct type *from, const struct type *to);
 /* A constant that is a number of the column's type, though its own type is wider: 5 for a TINYINT column. */
 bool exact_number(struct binder *b, const struct expr *expr, const struct type *to, struct expr **out);
 /* The column of that name, which must be one that can be written. */

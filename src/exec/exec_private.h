@@ -142,6 +142,7 @@ enum status exec_build(struct executor *executor, struct error *err);
 
 /* ---- Sinks (sink.c) ---- */
 struct exec_sink *exec_sink_of(const struct op *op);
-void exec_sink_drop_nulls(struct op *op, bool drop_nulls); /* after its open */
+/* After its open: as in struct executor_options. */
+void exec_sink_enforce(struct op *op, bool drop_nulls, bool check_lengths);
 
 #endif

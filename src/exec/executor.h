@@ -134,7 +134,8 @@ struct executor_options {
     struct exec_sink *(*sink)(void *data, const struct pnode *node);
     void *data;
     const struct exec_lookup_log *lookup_log; /* NULL: answers are not kept */
-    bool drop_nulls; /* table.exec.sink.not-null-enforcer = DROP: rows with NULL in a NOT NULL column are left out */
+    bool drop_nulls;    /* table.exec.sink.not-null-enforcer = DROP: rows with NULL in a NOT NULL column are left out */
+    bool check_lengths; /* table.exec.sink.type-length-enforcer = ERROR: a text that is no CHAR(n), ... is an error */
 };
 struct atomic_flag_cancel {
     _Atomic bool requested;

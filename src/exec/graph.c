@@ -288,7 +288,8 @@ static enum status open_ops(struct executor *executor, struct error *err) {
         }
         if (op->class == &exec_lookup_class) op->executor = (void *)executor->options.lookup_log;
         if (op->class->open) TRY(op->class->open(op, err));
-        if (op->class == &exec_sink_class) exec_sink_drop_nulls(op, executor->options.drop_nulls);
+        if (op->class == &exec_sink_class)
+            exec_sink_enforce(op, executor->options.drop_nulls, executor->options.check_lengths);
         for (int k = 0; k < op->instance_count; k++)
             if (op->class->open_instance) TRY(op->class->open_instance(op->instances[k], err));
     }

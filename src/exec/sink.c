@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "exec/exec_private.h"
+#include "kernel/text.h"
 
 enum sink_mode { SINK_APPEND, SINK_UPSERT, SINK_RETRACT };
 
@@ -37,6 +38,8 @@ struct sink_shared {
     int not_null_count; /* columns that the table declares NOT NULL */
     int *not_null;
     bool drop_nulls;
+    int length_count; /* columns whose values' lengths are checked */
+    int *lengths;
     uint8_t append_kind; /* enum row_kind of rows that are passed on at once */
 };
 
@@ -203,8 +206,24 @@ static enum status sink_open(struct op *op, struct error *err) {
     return STATUS_OK;
 }
 
-void exec_sink_drop_nulls(struct op *op, bool drop_nulls) {
+/* Columns whose values may have another length than their type in the table. */
+static void find_lengths(struct op *op) {
+    struct sink_shared *shared = op->shared;
+    const struct pnode *node = op->node;
+    const struct schema *input = &node->inputs[0]->schema;
+    shared->lengths = ARENA_ARRAY(op->query_arena, int, input->column_count + 1);
+    for (int i = 0; node->kind == PNODE_SINK && i < input->column_count; i++) {
+        const struct type *from = input->types[i], *to = node->sink.table->columns[node->sink.columns[i]].type;
+        if (!type_is_char(to) && !type_is_bytes(to)) continue;
+        bool is_fixed = to->id == TYPE_CHAR || to->id == TYPE_BINARY;
+        if (is_fixed ? from->id != to->id || from->length != to->length : from->length > to->length)
+            shared->lengths[shared->length_count++] = i;
+    }
+}
+
+void exec_sink_enforce(struct op *op, bool drop_nulls, bool check_lengths) {
     ((struct sink_shared *)op->shared)->drop_nulls = drop_nulls;
+    if (check_lengths) find_lengths(op);
 }
 
 static enum status sink_open_instance(struct op_instance *inst, struct error *err) {
@@ -287,6 +306,31 @@ static enum status enforce_not_null(struct op_instance *inst, struct op_ctx *ctx
     return STATUS_OK;
 }
 
+/* A text that is longer than its column, or shorter than a CHAR or BINARY, is an error. */
+static enum status check_lengths(struct op_instance *inst, const struct chunk *chunk, struct error *err) {
+    const struct sink_shared *shared = inst->op->shared;
+    const struct pnode *node = inst->op->node;
+    for (int k = 0; k < shared->length_count; k++) {
+        const struct vector *vec = &chunk->columns[shared->lengths[k]];
+        const struct table_column *column = &node->sink.table->columns[node->sink.columns[shared->lengths[k]]];
+        bool is_fixed = column->type->id == TYPE_CHAR || column->type->id == TYPE_BINARY;
+        for (int i = 0; i < chunk->sel_count; i++) {
+            struct value value = vector_get(vec, chunk_row(chunk, i), inst->step_arena);
+            if (value.is_null) continue;
+            int64_t length = type_is_char(column->type) ? text_length(value.str) : (int64_t)value.str.len;
+            if (length <= column->type->length && (!is_fixed || length == column->type->length)) continue;
+            error_set(err, STATUS_OUT_OF_RANGE, "a value of %lld %s for column '%s' of table %s, which is %s(%d)",
+                      (long long)length, type_is_char(column->type) ? "characters" : "bytes", column->name,
+                      node->sink.table->name, type_id_name(column->type->id), column->type->length);
+            error_hint(
+                err,
+                "SET 'table.exec.sink.type-length-enforcer' = 'TRIM_PAD' makes it fit, 'IGNORE' writes it as it is");
+            return STATUS_OUT_OF_RANGE;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status sink_push(struct op_instance *inst, struct op_ctx *ctx, int port, struct chunk *chunk,
                              struct error *err) {
     (void)port;
@@ -295,6 +339,7 @@ static enum status sink_push(struct op_instance *inst, struct op_ctx *ctx, int p
         TRY(enforce_not_null(inst, ctx, chunk, err));
         if (!chunk->sel_count) return STATUS_OK;
     }
+    if (shared->length_count) TRY(check_lengths(inst, chunk, err));
     if (shared->mode == SINK_APPEND) return append(inst, ctx, chunk, err);
     if (inst->op->account && mem_over_limit(inst->op->account))
         return error_set(err, STATUS_OUT_OF_MEMORY, "the query needs more memory than its limit allows");

@@ -152,6 +152,8 @@ static enum status restore(struct job *job, struct error *err) {
 
 /* The directory, its manifest and its log of answers: before the graph is made. */
 static enum status open_checkpoint(struct job *job, struct error *err) {
+    if (job->options.recovery_dir)
+        TRY(checkpoint_dir_copy(job->options.recovery_dir, job->options.checkpoint_dir, err));
     TRY(checkpoint_dir_open(job->options.checkpoint_dir, &job->dir, err));
     TRY(checkpoint_read(job->dir, &job->arena, &job->checkpoint, err));
     return answer_log_open(checkpoint_answers_path(job->dir), job->checkpoint ? job->checkpoint->step_id : 0,
@@ -181,6 +183,7 @@ enum status job_create(const struct job_options *options, struct job **out, stru
                                                     .sink = find_sink,
                                                     .data = job,
                                                     .drop_nulls = options->drop_nulls,
+                                                    .check_lengths = options->check_lengths,
                                                     .lookup_log =
                                                         job->answers ? answer_log_functions(job->answers) : NULL};
         status = executor_create(&job->arena, options->plan, &executor_options, &job->executor, err);

@@ -39,8 +39,10 @@ struct job_options {
     uint64_t random_seed;
     int64_t step_interval_ms;   /* table.exec.mini-batch.allow-latency */
     bool drop_nulls;            /* table.exec.sink.not-null-enforcer = DROP */
+    bool check_lengths;         /* table.exec.sink.type-length-enforcer = ERROR */
     int64_t now_micros;         /* batch: the query's start; 0 = the clock */
     const char *checkpoint_dir; /* NULL: none */
+    const char *recovery_dir;   /* checkpoint directory to begin with when that one is empty; NULL: none */
     int64_t checkpoint_interval_ms;
     int64_t stop_after_steps; /* tests: checkpoint and stop after so many steps of this run; 0 = never */
     const char *fingerprint;  /* of the script, kept in the checkpoint */

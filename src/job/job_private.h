@@ -199,6 +199,8 @@ struct checkpoint {
 };
 struct checkpoint_dir;
 enum status checkpoint_dir_open(const char *path, struct checkpoint_dir **out, struct error *err); /* takes the lock */
+/* Makes `to` a directory with the checkpoint and the logs of `from`, unless it has a checkpoint already. (recovery.c) */
+enum status checkpoint_dir_copy(const char *from, const char *to, struct error *err);
 void checkpoint_dir_close(struct checkpoint_dir *dir);
 const char *checkpoint_job_id(const struct checkpoint_dir *dir);
 const char *checkpoint_log_path(const struct checkpoint_dir *dir);

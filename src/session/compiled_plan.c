@@ -22,6 +22,7 @@ static const char *const plan_settings[] = {
     "table.exec.source.idle-timeout",
     "table.exec.sink.require-on-conflict",
     "table.exec.sink.not-null-enforcer",
+    "table.exec.sink.type-length-enforcer",
     "table.optimizer.agg-phase-strategy",
     "table.optimizer.lookup-join.ratio",
     "table.optimizer.reuse-sub-plan-enabled",

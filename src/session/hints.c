@@ -50,6 +50,11 @@ static const struct option_def *loosened(struct arena *arena, const struct optio
 
 static enum status check_options(struct walk *walk, const struct ast_name *name, const struct ast_hint *hint) {
     struct statement_ctx *ctx = walk->ctx;
+    bool allowed = true;
+    option_parse_bool(str_from(session_get(ctx->session, "table.dynamic-table-options.enabled")), &allowed);
+    if (!allowed)
+        return error_set_at(walk->err, STATUS_INVALID_OPTION, hint->node.offset, hint->node.length,
+                            "OPTIONS hints are not allowed: 'table.dynamic-table-options.enabled' is false");
     struct object_name object;
     const struct table *table;
     struct error ignored;

@@ -168,6 +168,10 @@ void session_bind_env(struct session *session, struct arena *query_arena, bool s
                              .data = session,
                              .zone = session->zone,
                              .streaming = streaming};
+    out->trims_lengths =
+        str_compare_nocase(session_get(session, "table.exec.sink.type-length-enforcer"), "TRIM_PAD") == 0;
+    const char *capacity = session_get(session, "table.exec.async-lookup.buffer-capacity");
+    out->lookup_capacity = capacity && *capacity ? arena_strdup(query_arena, capacity) : NULL;
 }
 
 /* ---- For commands ---- */

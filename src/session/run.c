@@ -43,6 +43,21 @@ static int workers(const struct session *session) {
     return count > POOL_MAX_WORKERS ? POOL_MAX_WORKERS : (int)count;
 }
 
+/* A mini-batch of Flink is a step. */
+static int64_t step_rows(const struct session *session) {
+    int64_t rows = setting_int(session, "millrace.step.max-rows");
+    int64_t size = setting_int(session, "table.exec.mini-batch.size");
+    bool counts = setting_bool(session, "table.exec.mini-batch.enabled") && size > 0;
+    return counts && (size < rows || rows <= 0) ? size : rows;
+}
+
+/* From the end of one checkpoint to the next. */
+static int64_t checkpoint_interval_ms(const struct session *session) {
+    int64_t interval_ms = setting_int(session, "execution.checkpointing.interval");
+    int64_t pause_ms = setting_int(session, "execution.checkpointing.min-pause");
+    return pause_ms > interval_ms ? pause_ms : interval_ms;
+}
+
 /* ---- Running ---- */
 
 struct ticker {
@@ -79,6 +94,7 @@ enum status session_run_job(struct statement_ctx *ctx, const struct run_request 
     struct mem_account account;
     mem_account_init(&account, NULL, setting_int(session, "millrace.memory-limit"));
     const char *pipeline = session_get(session, "pipeline.name");
+    const char *recovery = session_get(session, "execution.state-recovery.path");
     int64_t seed = setting_int(session, "millrace.random-seed");
     struct job_options options = {
         .name = pipeline && *pipeline ? pipeline : request->name,
@@ -86,15 +102,17 @@ enum status session_run_job(struct statement_ctx *ctx, const struct run_request 
         .workers = workers(session),
         .account = &account,
         .zone = session->zone,
-        .step_max_rows = setting_int(session, "millrace.step.max-rows"),
+        .step_max_rows = step_rows(session),
         .step_random = setting_bool(session, "millrace.step.random"),
         .random_seed = (uint64_t)seed,
         .spill_directory = session_get(session, "millrace.spill.directory"),
         .step_interval_ms = setting_int(session, "table.exec.mini-batch.allow-latency"),
         .now_micros = clock_realtime_micros(),
         .drop_nulls = str_compare_nocase(session_get(session, "table.exec.sink.not-null-enforcer"), "DROP") == 0,
+        .check_lengths = str_compare_nocase(session_get(session, "table.exec.sink.type-length-enforcer"), "ERROR") == 0,
         .checkpoint_dir = request->checkpoint_dir,
-        .checkpoint_interval_ms = setting_int(session, "execution.checkpointing.interval"),
+        .recovery_dir = request->checkpoint_dir && *recovery ? recovery : NULL,
+        .checkpoint_interval_ms = checkpoint_interval_ms(session),
         .stop_after_steps = setting_int(session, "millrace.step.stop-after"),
         .fingerprint = request->fingerprint,
         .collect_class = request->collect_class,
@@ -408,8 +426,25 @@ static enum status insert_job(struct statement_ctx *ctx, const struct ast_insert
         .checkpoint_dir = checkpoint_dir,
         .fingerprint = checkpoint_dir ? fingerprint_of(ctx, plan) : NULL,
         .show_progress = true};
+    const char *recovery = session_get(ctx->session, "execution.state-recovery.path");
+    if (*recovery && !checkpoint_dir) {
+        error_set(err, STATUS_INVALID_OPTION,
+                  "'execution.state-recovery.path' is set, but the job has no directory of its own");
+        error_hint(err, "SET 'execution.checkpointing.dir', or run the script with `millrace run --checkpoint-dir`");
+        return STATUS_INVALID_OPTION;
+    }
     int64_t rows;
-    TRY(session_run_job(ctx, &request, &rows, end, err));
+    struct restarts restarts = {0};
+    struct error own;
+    enum status status;
+    do {
+        error_clear(&own);
+        status = session_run_job(ctx, &request, &rows, end, &own);
+    } while (status != STATUS_OK && checkpoint_dir && session_restart(ctx, &restarts, status, &own));
+    if (status != STATUS_OK) {
+        if (err) *err = own;
+        return status;
+    }
     session_message(ctx, "OK, %lld row%s%s", (long long)rows, rows == 1 ? "" : "s",
                     *end == JOB_STOPPED ? " (stopped)" : "");
     return STATUS_OK;

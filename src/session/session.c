@@ -141,11 +141,19 @@ enum status session_set(struct session *session, const char *key, const char *va
         key = "parallelism.default";
         if (strcmp(value, "-1") == 0) value = "";
     }
+    if (strcmp(key, "execution.savepoint.path") == 0) key = "execution.state-recovery.path";
+    if (strcmp(key, "restart-strategy") == 0) key = "restart-strategy.type";
     const struct setting_def *def = find_setting(key);
     if (def)
         TRY(check_setting(def, value, err));
     else
         warn_no_effect(session, key, handler);
+    if (strcmp(key, "table.exec.legacy-cast-behaviour") == 0 && str_compare_nocase(value, "ENABLED") == 0) {
+        error_set(err, STATUS_NOT_SUPPORTED,
+                  "'%s' cannot be 'ENABLED': CAST never gives NULL for a value that does not fit", key);
+        error_hint(err, "write TRY_CAST where NULL is wanted");
+        return STATUS_NOT_SUPPORTED;
+    }
     if (strcmp(key, "table.local-time-zone") == 0) {
         const struct time_zone *zone = NULL;
         if (str_compare_nocase(value, "default") != 0) TRY(time_zone_find(str_from(value), &zone, err));

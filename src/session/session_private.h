@@ -180,4 +180,14 @@ struct run_request {
 enum status session_run_job(struct statement_ctx *ctx, const struct run_request *request, int64_t *rows_out,
                             enum job_end *end, struct error *err);
 
+/* restart.c */
+enum { RESTART_MAX_FAILURES = 100 };
+struct restarts {
+    int64_t count;
+    int recent_count; /* failure-rate */
+    int64_t recent_ms[RESTART_MAX_FAILURES];
+};
+/* A job with a checkpoint directory has failed: is it to run again? Says so and waits for as long as restart-strategy.* says. */
+bool session_restart(struct statement_ctx *ctx, struct restarts *restarts, enum status status, const struct error *err);
+
 #endif

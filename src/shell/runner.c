@@ -134,6 +134,12 @@ static enum status on_snapshot(void *data, const struct schema *schema, const st
     return output_flush(&runner->out, err);
 }
 
+static bool shows_time(const struct runner *runner) {
+    bool shows = true;
+    option_parse_bool(str_from(session_get(runner->session, "sql-client.display.print-time-cost")), &shows);
+    return runner->timing && shows;
+}
+
 static enum status on_end(void *data, int64_t row_count, struct error *err) {
     struct runner *runner = data;
     struct strbuf *out = &runner->out.buf;
@@ -147,7 +153,7 @@ static enum status on_end(void *data, int64_t row_count, struct error *err) {
         strbuf_putc(out, '(');
         text_put_count(out, row_count);
         strbuf_puts(out, row_count == 1 ? " row" : " rows");
-        if (runner->timing) {
+        if (shows_time(runner)) {
             strbuf_puts(out, ", ");
             text_put_duration(out, elapsed_ns);
         }
@@ -163,7 +169,7 @@ static void on_message(void *data, const char *text) {
     if (!runner->verbose && !runner->terminal) return;
     struct strbuf line = {0};
     strbuf_puts(&line, text);
-    if (runner->timing) {
+    if (shows_time(runner)) {
         strbuf_puts(&line, " (");
         text_put_duration(&line, clock_monotonic_ns() - runner->start_ns);
         strbuf_putc(&line, ')');

@@ -282,6 +282,95 @@ def state_ends_after_its_time(tmp):
 
 
 @test
+def a_mini_batch_is_a_step(tmp):
+    script = job(tmp, 0, ", 'number-of-rows'='100'")
+    batch = ["-D", "table.exec.mini-batch.enabled=true", "-D", "table.exec.mini-batch.size=7"]
+    stop = ["-D", "execution.runtime-mode=streaming", "-D", "millrace.step.stop-after=2"]
+    _, err = run("run", script, *stop, *batch)
+    assert re.match(r"stopped after .*: 14 rows in", err), err
+    _, err = run("run", script, *stop, *batch[2:])
+    assert re.match(r"(stopped|finished) after .*: 100 rows in", err), err
+
+
+@test
+def a_job_begins_with_another_checkpoint(tmp):
+    data, first, second = (os.path.join(tmp, name) for name in ("data", "cp1", "cp2"))
+    script = file(tmp, "job.sql", "CREATE TABLE IF NOT EXISTS t (a INT, PRIMARY KEY (a) NOT ENFORCED);"
+                  "CREATE TABLE IF NOT EXISTS v (g INT, n BIGINT, PRIMARY KEY (g) NOT ENFORCED);"
+                  "INSERT INTO v SELECT a % 2, COUNT(*) FROM t GROUP BY a % 2;")
+    values = ", ".join(f"({i})" for i in range(50))
+    fill = file(tmp, "fill.sql", "CREATE TABLE IF NOT EXISTS t (a INT, PRIMARY KEY (a) NOT ENFORCED);"
+                f"INSERT INTO t VALUES {values};")
+    run("sql", "--data", data, "-f", fill)
+    common = ["--data", data, "-D", "execution.runtime-mode=streaming", "-D", "millrace.step.max-rows=10"]
+    _, err = run("run", script, *common, "-D", "millrace.step.stop-after=2", "--checkpoint-dir", first)
+    contains(err, ": 20 rows in")
+    from_first = ["-D", "execution.savepoint.path=file://" + first]
+    _, err = run("run", script, *common, *from_first, "-D", "millrace.step.stop-after=1", "--checkpoint-dir", second)
+    contains(err, ": 10 rows in")
+    # its own checkpoint goes before the other one, which is as it was
+    _, err = run("run", script, *common, *from_first, "--checkpoint-dir", second)
+    contains(err, ": 20 rows in")
+    out, _ = run("sql", "--data", data, "-e", "SELECT g, n FROM v ORDER BY g")
+    equal(out, "g,n\n0,25\n1,25\n")
+    _, err = run("run", script, *common, "--checkpoint-dir", first)
+    contains(err, ": 30 rows in")
+    _, err = run("run", script, *common, *from_first, status=1)
+    contains(err, "the job has no directory of its own")
+    _, err = run("run", script, *common, "-D", "execution.state-recovery.path=" + os.path.join(tmp, "none"),
+                 "--checkpoint-dir", os.path.join(tmp, "cp3"), status=1)
+    contains(err, "there is no checkpoint in")
+
+
+@test
+def a_job_is_restarted_when_its_server_fails(tmp):
+    script = file(tmp, "job.sql", DATAGEN % (0, ", 'number-of-rows'='5'") +
+                  "CREATE TABLE out (n BIGINT, PRIMARY KEY (n) NOT ENFORCED) WITH ('connector'='cassandra', "
+                  "'hosts'='127.0.0.1', 'port'='1', 'keyspace'='k', 'table'='t');\nINSERT INTO out SELECT n FROM gen;\n")
+    fixed = ["-D", "restart-strategy=fixed-delay", "-D", "restart-strategy.fixed-delay.attempts=2",
+             "-D", "restart-strategy.fixed-delay.delay=50 ms"]
+    checkpoint = ["--checkpoint-dir", os.path.join(tmp, "cp")]
+    _, err = run("run", script, *fixed, *checkpoint, status=3)
+    contains(err, "restart 1 of 2 from its last checkpoint in 50 ms")
+    contains(err, "restart 2 of 2 from its last checkpoint in 50 ms")
+    equal(err.count("warning: the job failed"), 2)
+    for more in ([], checkpoint):  # without a directory, or a strategy, never
+        _, err = run("run", script, *(more or fixed), status=3)
+        equal(err.count("the job failed"), 0)
+    grows = ["-D", "restart-strategy.type=exponential-delay",
+             "-D", "restart-strategy.exponential-delay.initial-backoff=40 ms",
+             "-D", "restart-strategy.exponential-delay.backoff-multiplier=2",
+             "-D", "restart-strategy.exponential-delay.max-backoff=100 ms"]
+    process = subprocess.Popen([MILLRACE, "run", script, *grows, *checkpoint], stderr=subprocess.PIPE, text=True)
+    delays = []
+    while len(delays) < 4:
+        match = re.search(r"in (\d+) ms$", process.stderr.readline())
+        if match:
+            delays.append(int(match.group(1)))
+    equal(delays, [40, 80, 100, 100])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIMEOUT_S)
+    rate = ["-D", "restart-strategy.type=failure-rate",
+            "-D", "restart-strategy.failure-rate.max-failures-per-interval=2", "-D", "restart-strategy.failure-rate.delay=1 ms"]
+    _, err = run("run", script, *rate, *checkpoint, status=3)
+    equal(err.count("warning: the job failed"), 2)
+
+
+@test
+def settings_without_effect_say_why(tmp):
+    _, err = run("sql", "-e", "SET 'state.backend.type' = 'rocksdb'; SET 'state.backend.type' = 'hashmap';"
+                 "SET 'table.optimizer.join.broadcast-threshold' = '1 mb'; SET 'table.exec.async-lookup.timeout' = '1 s';"
+                 "SET 'sql-client.verbose' = 'true'; SET 'execution.checkpointing.mode' = 'EXACTLY_ONCE';"
+                 "SET 'table.exec.stat.ttl' = '1 d'")
+    lines = err.splitlines()
+    equal(len(lines), 6)
+    for line, part in zip(lines, ("'state.backend.type' has no effect here: state is in memory", "the hint BROADCAST",
+                                  "keep the order of rows", "errors are whole", "exactly once",
+                                  "unknown setting 'table.exec.stat.ttl' has no effect (did you mean 'table.exec.state.ttl'?)")):
+        contains(line, part)
+
+
+@test
 def ctrl_c_ends_a_query(tmp):
     script = DATAGEN % (1000, "") + "SELECT n FROM gen; SELECT 'not reached';"
     process = subprocess.Popen([MILLRACE, "sql", "-e", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -237,10 +237,10 @@ def settings_without_effect_say_so_once(tmp):
           ["warning: unknown setting 'table.optimizer.agg-phase-strateg' has no effect (did you mean "
            "'table.optimizer.agg-phase-strategy'?)"])
     # near to one that counts, but Flink's own
-    equal(warnings("SET 'table.exec.sink.type-length-enforcer' = 'TRIM_PAD';"),
-          ["warning: setting 'table.exec.sink.type-length-enforcer' has no effect here: lengths of CHAR and VARCHAR are not "
-           "enforced at sinks"])
-    for key in ("mode", "timeout", "min-pause"):
+    equal(warnings("SET 'table.exec.sink.keyed-shuffle' = 'AUTO';"),
+          ["warning: setting 'table.exec.sink.keyed-shuffle' has no effect here: all rows of one key reach a sink in one "
+           "instance"])
+    for key in ("mode", "timeout"):
         assert f"setting 'execution.checkpointing.{key}' has no effect here: checkpoints lie between steps" in warnings(
             f"SET 'execution.checkpointing.{key}' = '1s';")[0]
     equal(warnings("SET 'no.such.key' = 'x';"), ["warning: unknown setting 'no.such.key' has no effect"])
