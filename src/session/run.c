@@ -450,18 +450,27 @@ static enum status insert_job(struct statement_ctx *ctx, const struct ast_insert
     return STATUS_OK;
 }
 
+static const char *checkpoint_setting(const struct session *session) {
+    const char *dir = session_get(session, "execution.checkpointing.dir");
+    return dir && *dir ? dir : NULL;
+}
+
+static const char *script_directory(const struct session *session) {
+    if (session->options.checkpoint_dir) return session->options.checkpoint_dir;
+    return checkpoint_setting(session);
+}
+
 enum status session_insert(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                            struct error *err) {
     enum job_end end;
-    const char *dir = session_get(ctx->session, "execution.checkpointing.dir");
-    return insert_job(ctx, inserts, count, dir && *dir ? dir : NULL, &end, err);
+    return insert_job(ctx, inserts, count, checkpoint_setting(ctx->session), &end, err);
 }
 
 enum status session_insert_as_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                                   struct error *err) {
     enum job_end end;
-    const char *dir = ctx->session->options.checkpoint_dir;
-    return dir ? insert_job(ctx, inserts, count, dir, &end, err) : session_insert(ctx, inserts, count, err);
+    if (!ctx->session->script) return session_insert(ctx, inserts, count, err);
+    return insert_job(ctx, inserts, count, script_directory(ctx->session), &end, err);
 }
 
 /* ---- UPDATE and DELETE ---- */
@@ -697,61 +706,68 @@ enum status session_explain(struct statement_ctx *ctx, const struct ast_explain 
 
 /* ---- millrace run ---- */
 
+static void add_to_script(struct script_job *script, const struct ast_insert *insert) {
+    ARRAY_RESERVE(script->inserts, script->capacity, script->count + 1);
+    script->inserts[script->count++] = insert;
+}
+
+static enum status add_set(struct script_job *script, const struct ast_statement_set *set, struct error *err) {
+    for (int i = 0; i < set->inserts.count; i++) {
+        const struct ast_node *node = set->inserts.items[i];
+        if (node->kind != AST_INSERT)
+            return error_set_at(err, STATUS_NOT_SUPPORTED, node->offset, node->length,
+                                "only INSERT can stand in a statement set");
+        add_to_script(script, AST_AS(node, ast_insert));
+    }
+    return STATUS_OK;
+}
+
+/* What changes tables at once, while INSERTs above it wait for the end of the script. */
+static bool changes_rows(const struct ast_node *root) {
+    return root->kind == AST_DELETE || root->kind == AST_UPDATE || root->kind == AST_MERGE ||
+           root->kind == AST_TRUNCATE;
+}
+
+static enum status run_statement(struct statement_ctx *ctx, const struct ast_statement *statement, struct error *err) {
+    struct script_job *script = ctx->session->script;
+    const struct ast_node *root = statement->root;
+    TRY(session_check_portable(ctx, root, err));
+    if (root->kind == AST_EXECUTE) root = AST_AS(root, ast_execute)->statement;
+    if (root->kind == AST_INSERT || root->kind == AST_STATEMENT_SET) {
+        TRY(session_check_hints(ctx, root, err));
+        if (root->kind == AST_STATEMENT_SET) return add_set(script, AST_AS(root, ast_statement_set), err);
+        add_to_script(script, AST_AS(root, ast_insert));
+        return STATUS_OK;
+    }
+    if (script->count > 0 && changes_rows(root)) {
+        error_set_at(err, STATUS_NOT_SUPPORTED, root->offset, root->length,
+                     "this would run before the INSERTs above it, which start together at the end of the script");
+        error_hint(err, "put it in front of them, or run the script with `millrace sql`");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return session_execute(ctx->session, statement, ctx->text, ctx->len, ctx->handler, err);
+}
+
 enum status session_run_script(struct session *session, const char *text, size_t len,
                                const struct result_handler *handler, enum job_end *end, struct error *err) {
     struct arena arena;
     arena_init(&arena, NULL);
     struct statement_ctx ctx = {.session = session, .text = text, .len = len, .handler = handler, .arena = &arena};
-    const struct ast_insert **inserts = NULL;
-    size_t capacity = 0;
-    int count = 0;
+    struct script_job script = {.arena = &arena};
     enum status status = STATUS_OK;
     size_t offset = 0;
     *end = JOB_FINISHED;
+    session->script = &script;
     while (status == STATUS_OK) {
         struct ast_statement *statement;
         status = parse_script_next(text, len, &offset, &arena, &statement, err);
         if (status != STATUS_OK || !statement) break;
-        struct ast_node *root = statement->root;
-        status = session_check_portable(&ctx, root, err);
-        if (status != STATUS_OK) break;
-        if (root->kind == AST_INSERT || root->kind == AST_STATEMENT_SET) {
-            status = session_check_hints(&ctx, root, err);
-            if (status != STATUS_OK) break;
-        }
-        if (root->kind == AST_INSERT) {
-            ARRAY_RESERVE(inserts, capacity, count + 1);
-            inserts[count++] = AST_AS(root, ast_insert);
-        } else if (root->kind == AST_STATEMENT_SET) {
-            const struct ast_list *list = &AST_AS(root, ast_statement_set)->inserts;
-            for (int i = 0; i < list->count && status == STATUS_OK; i++) {
-                if (list->items[i]->kind != AST_INSERT) {
-                    status = error_set_at(err, STATUS_NOT_SUPPORTED, list->items[i]->offset, list->items[i]->length,
-                                          "only INSERT can stand in a statement set");
-                    break;
-                }
-                ARRAY_RESERVE(inserts, capacity, count + 1);
-                inserts[count++] = AST_AT(*list, i, ast_insert);
-            }
-        } else if (count > 0 && (root->kind == AST_DELETE || root->kind == AST_UPDATE || root->kind == AST_MERGE ||
-                                 root->kind == AST_TRUNCATE)) {
-            status = error_set_at(err, STATUS_NOT_SUPPORTED, root->offset, root->length,
-                                  "this would run before the INSERTs above it, which start together at the end of the "
-                                  "script");
-            error_hint(err, "put it in front of them, or run the script with `millrace sql`");
-        } else {
-            status = session_execute(session, statement, text, len, handler, err);
-        }
+        status = run_statement(&ctx, statement, err);
     }
-    if (status == STATUS_OK && count > 0) {
-        const char *dir = session->options.checkpoint_dir;
-        if (!dir) {
-            dir = session_get(session, "execution.checkpointing.dir");
-            if (dir && !*dir) dir = NULL;
-        }
-        status = insert_job(&ctx, inserts, count, dir, end, err);
-    }
-    free(inserts);
+    if (status == STATUS_OK && script.count > 0)
+        status = insert_job(&ctx, script.inserts, script.count, script_directory(session), end, err);
+    session->script = NULL;
+    free(script.inserts);
     arena_destroy(&arena);
     return status;
 }

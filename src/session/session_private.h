@@ -34,8 +34,17 @@ struct kept_statistics {
     struct kept_statistics *next;
 };
 
+/* The job of the script that `millrace run` runs: its INSERTs. */
+struct script_job {
+    struct arena *arena; /* the script's */
+    const struct ast_insert **inserts;
+    size_t capacity;
+    int count;
+};
+
 struct session {
     struct session_options options;
+    struct script_job *script; /* NULL: no script of `millrace run`; what is run before it (-i) has none */
     struct used_objects *used; /* NULL: nobody does */
     struct arena arena;        /* names and settings: the session's life */
     struct store *store;

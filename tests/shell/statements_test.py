@@ -401,6 +401,50 @@ def killed_overwrites_leave_old_or_new(tmp):
             assert high <= round_
 
 
+# --- plans in scripts of `millrace run` --------------------------------------------------------------------------------------
+
+
+def run_script(tmp, checkpoints, text, *args):
+    script = os.path.join(tmp, "job.sql")
+    with open(script, "w") as out:
+        out.write(text)
+    done = subprocess.run([MILLRACE, "run", script, "--data", f"{tmp}/data", "--checkpoint-dir", f"{tmp}/{checkpoints}", *args],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def log_rows(tmp):
+    return int(sql("SELECT COUNT(*) FROM log;", "--data", f"{tmp}/data").splitlines()[1])
+
+
+@test
+def plans_before_the_script_keep_off_its_checkpoints(tmp):
+    """EXECUTE PLAN of a -i file is no part of the job: neither does it take the job's checkpoints nor is it taken for done."""
+    plan, before = f"{tmp}/plan.json", f"{tmp}/before.sql"
+    sql("CREATE TABLE k (a INT, b STRING, PRIMARY KEY (a) NOT ENFORCED); CREATE TABLE log (b STRING); CREATE TABLE o (b STRING, n BIGINT, "
+        "PRIMARY KEY (b) NOT ENFORCED); INSERT INTO k VALUES (1, 'x'), (2, 'y'), (3, 'y');"
+        f"COMPILE PLAN '{plan}' FOR INSERT INTO log SELECT b FROM k WHERE a = 1;", "--data", f"{tmp}/data")
+    with open(before, "w") as out:
+        out.write(f"EXECUTE PLAN '{plan}';\n")
+    for times in (1, 2):
+        run_script(tmp, "checkpoints", "SET 'execution.runtime-mode' = 'streaming'; INSERT INTO o SELECT b, COUNT(*) FROM k GROUP BY b;",
+                   "-i", before)
+        equal(log_rows(tmp), times)
+        equal(sql("SELECT b, n FROM o ORDER BY b;", "--data", f"{tmp}/data"), "b,n\nx,1\ny,2\n")
+    # in the script itself it is the job: the second time there is nothing to do
+    for _ in range(2):
+        run_script(tmp, "others", f"EXECUTE PLAN '{plan}';")
+        equal(log_rows(tmp), 3)
+
+
+@test
+def executed_inserts_are_part_of_the_job(tmp):
+    for _ in range(2):
+        run_script(tmp, "checkpoints", "CREATE TABLE IF NOT EXISTS log (b STRING); EXECUTE INSERT INTO log VALUES ('x'), ('y');")
+        equal(log_rows(tmp), 2)
+
+
 def main():
     tests = [t for t in TESTS if not sys.argv[2:] or any(w in t.__name__ for w in sys.argv[2:])]
     print(f"1..{len(tests)}", flush=True)
