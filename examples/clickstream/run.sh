@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The clickstream on the embedded store, as `make demo` runs it: a live stream of a million page views in, a table of figures
 # by page and ten minutes out. Needs no server. run.sh [FOLDER] keeps everything in FOLDER (default: a new one in /tmp).
+# DEMO_CLICKS=N makes it N page views.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/examples/clickstream
@@ -9,13 +10,19 @@ millrace=${MILLRACE:-$root/build/millrace}
 work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/millrace-demo.XXXXXX")}
 mkdir -p "$work"
 
+clicks=$here/clicks.sql
+if [ -n "${DEMO_CLICKS:-}" ]; then
+  clicks=$work/clicks.sql
+  sed "s/'fields.n.end' = '[0-9]*'/'fields.n.end' = '$DEMO_CLICKS'/" "$here/clicks.sql" >"$clicks"
+fi
+
 say() { printf '\n== %s\n' "$*"; }
 
 say 'The job (examples/clickstream/clickstream.sql):'
 sed -n '/^INSERT/,$p' "$here/clickstream.sql"
 
 say 'Running it on a live stream of page views, 100,000 a second:'
-"$millrace" run "$here/clickstream.sql" -i "$here/clicks.sql" -i "$here/embedded.sql" -i "$here/people.sql" \
+"$millrace" run "$here/clickstream.sql" -i "$clicks" -i "$here/embedded.sql" -i "$here/people.sql" \
   --data "$work/data" --checkpoint-dir "$work/checkpoints" -D execution.checkpointing.interval='2 s'
 
 query='SELECT page, SUM(views) AS views, MAX(visitors) AS visitors_at_peak, SUM(revenue) AS revenue
