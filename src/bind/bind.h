@@ -52,6 +52,26 @@ enum status bind_create_table(struct bind_env *env, const struct ast_create_tabl
  * and connector are the base's. STATUS_NOT_SUPPORTED for the other actions. */
 enum status bind_alter_table(struct bind_env *env, const struct table *base, const struct ast_alter *alter,
                              struct table *out, struct error *err);
+/* ---- Materialized tables ---- */
+
+/* FRESHNESS = INTERVAL …; text is canonical. */
+struct freshness {
+    const char *text;
+    int64_t ms;
+    bool repeats; /* so many go into the next larger unit without a rest, as schedules of FULL tables need it */
+};
+enum status bind_freshness(struct bind_env *env, const struct ast_literal *literal, struct freshness *out,
+                           struct error *err);
+/* START_MODE: its text, and the instant in ms since 1970, -1 for the beginning. */
+enum status bind_start_mode(struct bind_env *env, const struct ast_start_mode *mode, int64_t now_ms, const char **text,
+                            int64_t *start_ms, struct error *err);
+/* Gives the tables in the query all parts of their names, in the tree itself; *text is its SQL then. */
+enum status bind_whole_names(struct bind_env *env, struct ast_query *query, const char **text, struct error *err);
+/* REFRESH of a materialized table, all of it or the partition. insert: fills it from its query. overwrite: one change that replaces
+ * the rows; else the query's rows are held, changes[0] writes them and changes[1] deletes those whose key is not among them. */
+enum status bind_refresh(struct bind_env *env, const struct ast_insert *insert, const struct ast_partition_spec *spec,
+                         bool overwrite, struct bound_insert changes[2], int *change_count, struct error *err);
+
 const struct type *bind_type(struct arena *arena, const struct ast_type *type, struct error *err); /* NULL: failed */
 
 /* Is any source of the tree unbounded? (asks connectors; scans of views are inside already) */

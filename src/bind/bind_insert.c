@@ -143,6 +143,29 @@ struct constants {
     struct value *values;
 };
 
+enum status bind_partition_value(struct binder *b, const struct ast_assignment *assignment,
+                                 const struct table_column *column, struct value *out, struct error *err) {
+    const struct type *type = column->type;
+    if (!assignment->value) {
+        return bind_error(b, err, STATUS_INVALID_QUERY, &assignment->node, "partition column '%s' needs a value",
+                          column->name);
+    }
+    struct value value;
+    TRY(bind_constant(b, assignment->value, "a partition value", &value, err));
+    struct expr *expr = expr_at(b, expr_const(b->arena, &value), assignment->value);
+    if (expr->type->id != TYPE_NULL && !type_equal_but_nullable(expr->type, type) && !cast_allowed(expr->type, type)) {
+        return bind_error(b, err, STATUS_TYPE_MISMATCH, assignment->value,
+                          "partition column '%s' has type %s, its value %s", column->name,
+                          type_to_string(b->arena, type), type_to_string(b->arena, expr->type));
+    }
+    struct expr *cast = expr_fold(b->arena, implicit_cast(b, expr, type));
+    if (cast->kind != EXPR_CONST)
+        return bind_error(b, err, STATUS_TYPE_MISMATCH, assignment->value,
+                          "the value of partition column '%s' is no %s", column->name, type_to_string(b->arena, type));
+    *out = cast->constant;
+    return STATUS_OK;
+}
+
 static enum status bind_partition(struct binder *b, const struct ast_insert *insert, const struct table *table,
                                   struct constants *constants, struct error *err) {
     const struct ast_partition_spec *spec = insert->partition;
@@ -163,26 +186,9 @@ static enum status bind_partition(struct binder *b, const struct ast_insert *ins
             return bind_error(b, err, STATUS_DUPLICATE_NAME, &assignment->target->node,
                               "PARTITION names column '%s' twice", name);
         }
-        if (!assignment->value) {
-            return bind_error(b, err, STATUS_INVALID_QUERY, &assignment->node, "partition column '%s' needs a value",
-                              name);
-        }
-        struct value value;
-        TRY(bind_constant(b, assignment->value, "a partition value", &value, err));
-        struct expr *expr = expr_at(b, expr_const(b->arena, &value), assignment->value);
-        const struct type *type = table->columns[column].type;
-        if (expr->type->id != TYPE_NULL && !type_equal_but_nullable(expr->type, type) &&
-            !cast_allowed(expr->type, type)) {
-            return bind_error(b, err, STATUS_TYPE_MISMATCH, assignment->value,
-                              "partition column '%s' has type %s, its value %s", name, type_to_string(b->arena, type),
-                              type_to_string(b->arena, expr->type));
-        }
-        struct expr *cast = expr_fold(b->arena, implicit_cast(b, expr, type));
-        if (cast->kind != EXPR_CONST)
-            return bind_error(b, err, STATUS_TYPE_MISMATCH, assignment->value,
-                              "the value of partition column '%s' is no %s", name, type_to_string(b->arena, type));
-        constants->values[constants->count] = cast->constant;
-        constants->exprs[constants->count] = cast;
+        struct value *value = &constants->values[constants->count];
+        TRY(bind_partition_value(b, assignment, &table->columns[column], value, err));
+        constants->exprs[constants->count] = expr_at(b, expr_const(b->arena, value), assignment->value);
         constants->columns[constants->count++] = column;
     }
     return STATUS_OK;
@@ -387,10 +393,7 @@ enum status bind_insert(struct bind_env *env, const struct ast_insert *insert, s
     struct bound_insert result = {
         .overwrite = insert->overwrite, .offset = insert->node.offset, .length = insert->node.length};
     TRY(find_table(&b, insert->table, &result.table, err));
-    if (result.table->kind == TABLE_VIEW) {
-        return bind_error(&b, err, STATUS_INVALID_QUERY, &insert->table->node, "cannot insert into view '%s'",
-                          result.table->name);
-    }
+    if (!insert->maintains) TRY(check_target(&b, result.table, &insert->table->node, "insert into", err));
     TRY(apply_option_hints(&b, result.table, &insert->hints, &result.table, err));
     TRY(bind_conflict(&b, insert, &result, err));
     struct constants constants;

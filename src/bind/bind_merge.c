@@ -19,10 +19,7 @@ static enum status bind_sides(struct merge *m, struct error *err) {
     struct binder *b = &m->b;
     const struct ast_merge *ast = m->ast;
     TRY(find_table(b, ast->table, &m->table, err));
-    if (m->table->kind == TABLE_VIEW) {
-        return bind_error(b, err, STATUS_INVALID_QUERY, &ast->table->node, "cannot merge into view '%s'",
-                          m->table->name);
-    }
+    TRY(check_target(b, m->table, &ast->table->node, "merge into", err));
     if (!m->table->primary_key_count) {
         return bind_error(b, err, STATUS_INVALID_QUERY, &ast->table->node,
                           "MERGE needs a table with a primary key, '%s' has none", m->table->name);

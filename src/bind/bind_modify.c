@@ -17,9 +17,7 @@ static enum status bind_rows(struct modification *m, const struct ast_name *name
                              struct error *err) {
     struct binder *b = &m->b;
     TRY(find_table(b, name, &m->table, err));
-    if (m->table->kind == TABLE_VIEW) {
-        return bind_error(b, err, STATUS_INVALID_QUERY, &name->node, "cannot %s view '%s'", verb, m->table->name);
-    }
+    TRY(check_target(b, m->table, &name->node, verb, err));
     TRY(apply_option_hints(b, m->table, hints, &m->table, err));
     TRY(bind_base_table(b, m->table, &name->node, false, &m->rel, err));
     m->scope = scope_of_rel(b, NULL, m->rel, alias ? alias->text : m->table->name, NULL);

@@ -378,6 +378,12 @@ enum status check_window_params(struct binder *b, const struct ast_node *node, c
 
 /* ---- INSERT, UPDATE (bind_insert.c) ---- */
 
+/* Views cannot be written, materialized tables by their own query alone (bind_materialized.c). verb: "insert into". */
+enum status check_target(struct binder *b, const struct table *table, const struct ast_node *node, const char *verb,
+                         struct error *err);
+/* PARTITION (column = value): the value in the column's type. */
+enum status bind_partition_value(struct binder *b, const struct ast_assignment *assignment,
+                                 const struct table_column *column, struct value *out, struct error *err);
 /* The value of SET column = value, cast to the column's type. (bind_modify.c) */
 enum status bind_assigned(const struct context *ctx, const struct ast_node *value, const struct table_column *target,
                           struct expr **out, struct error *err);

@@ -37,6 +37,7 @@ enum table_tag {
     TAG_VIEW_QUERY,
     TAG_PARTITIONED_BY,
     TAG_STATISTICS,
+    TAG_MATERIALIZED,
 };
 
 enum column_tag {
@@ -47,6 +48,18 @@ enum column_tag {
     TAG_COLUMN_METADATA_KEY,
     TAG_COLUMN_VIRTUAL,
     TAG_COLUMN_COMMENT,
+};
+
+enum materialized_tag {
+    TAG_MATERIALIZED_QUERY = 1,
+    TAG_MATERIALIZED_FRESHNESS,
+    TAG_MATERIALIZED_FULL,
+    TAG_MATERIALIZED_SUSPENDED,
+    TAG_MATERIALIZED_START_MODE,
+    TAG_MATERIALIZED_START_MS,
+    TAG_MATERIALIZED_REFRESHED_MS,
+    TAG_MATERIALIZED_HAS_RUN,
+    TAG_MATERIALIZED_CHECKPOINT_DIR,
 };
 
 /* ---- Copies ---- */
@@ -68,6 +81,15 @@ static const struct table_statistics *copy_statistics(struct arena *arena, const
         column->high = value_copy(arena, &column->high);
         column->low.type = column->high.type = type_copy(arena, column->low.type);
     }
+    return out;
+}
+
+static const struct materialized *copy_materialized(struct arena *arena, const struct materialized *materialized) {
+    struct materialized *out = arena_memdup(arena, materialized, sizeof *materialized);
+    out->query = copy_text(arena, materialized->query);
+    out->freshness = copy_text(arena, materialized->freshness);
+    out->start_mode = copy_text(arena, materialized->start_mode);
+    out->checkpoint_dir = copy_text(arena, materialized->checkpoint_dir);
     return out;
 }
 
@@ -111,6 +133,7 @@ struct table *table_copy(struct arena *arena, const struct table *table) {
     out->view_query = copy_text(arena, table->view_query);
     out->partitioned_by = copy_positions(arena, table->partitioned_by, table->partitioned_by_count);
     if (table->statistics) out->statistics = copy_statistics(arena, table->statistics);
+    if (table->materialized) out->materialized = copy_materialized(arena, table->materialized);
     return out;
 }
 
@@ -236,7 +259,7 @@ void table_print_create(struct strbuf *buf, const struct table *table) {
         print_view(buf, table);
         return;
     }
-    strbuf_puts(buf, "CREATE TABLE ");
+    strbuf_puts(buf, table->materialized ? "CREATE MATERIALIZED TABLE " : "CREATE TABLE ");
     put_full_name(buf, table);
     strbuf_puts(buf, " (");
     const char *separator = "\n  ";
@@ -270,6 +293,11 @@ void table_print_create(struct strbuf *buf, const struct table *table) {
         strbuf_putc(buf, ')');
     }
     table_print_options(buf, &table->options);
+    const struct materialized *materialized = table->materialized;
+    if (!materialized) return;
+    if (materialized->start_mode) strbuf_printf(buf, "\nSTART_MODE = %s", materialized->start_mode);
+    strbuf_printf(buf, "\nFRESHNESS = %s\nREFRESH_MODE = %s\nAS %s", materialized->freshness,
+                  materialized->full ? "FULL" : "CONTINUOUS", materialized->query);
 }
 
 /* ---- Encoding ---- */
@@ -393,6 +421,26 @@ static void encode_statistics(struct strbuf *buf, const struct table_statistics 
     close_field(buf, start);
 }
 
+static void put_i64_field(struct strbuf *buf, unsigned tag, int64_t v) {
+    size_t start = open_field(buf, tag);
+    put_u64(buf, (uint64_t)v);
+    close_field(buf, start);
+}
+
+static void encode_materialized(struct strbuf *buf, const struct materialized *materialized) {
+    size_t start = open_field(buf, TAG_MATERIALIZED);
+    put_text_field(buf, TAG_MATERIALIZED_QUERY, materialized->query);
+    put_text_field(buf, TAG_MATERIALIZED_FRESHNESS, materialized->freshness);
+    put_u32_field(buf, TAG_MATERIALIZED_FULL, materialized->full);
+    put_u32_field(buf, TAG_MATERIALIZED_SUSPENDED, materialized->suspended);
+    put_text_field(buf, TAG_MATERIALIZED_START_MODE, materialized->start_mode);
+    put_i64_field(buf, TAG_MATERIALIZED_START_MS, materialized->start_ms);
+    put_i64_field(buf, TAG_MATERIALIZED_REFRESHED_MS, materialized->refreshed_ms);
+    put_u32_field(buf, TAG_MATERIALIZED_HAS_RUN, materialized->has_run);
+    put_text_field(buf, TAG_MATERIALIZED_CHECKPOINT_DIR, materialized->checkpoint_dir);
+    close_field(buf, start);
+}
+
 void table_encode(struct strbuf *buf, const struct table *table) {
     put_u8(buf, TABLE_FORMAT_VERSION);
     put_u32_field(buf, TAG_KIND, table->kind);
@@ -421,6 +469,7 @@ void table_encode(struct strbuf *buf, const struct table *table) {
     put_text_field(buf, TAG_VIEW_QUERY, table->view_query);
     put_positions_field(buf, TAG_PARTITIONED_BY, table->partitioned_by, table->partitioned_by_count);
     if (table->statistics) encode_statistics(buf, table->statistics);
+    if (table->materialized) encode_materialized(buf, table->materialized);
 }
 
 /* ---- Decoding ----
@@ -649,6 +698,30 @@ static const struct table_statistics *decode_statistics(struct reader *reader, s
     return statistics;
 }
 
+static const struct materialized *decode_materialized(struct reader *fields, struct arena *arena) {
+    struct materialized *out = ARENA_NEW(arena, struct materialized);
+    while (left(fields)) {
+        uint8_t tag = get_u8(fields);
+        struct reader part = get_part(fields, get_u32(fields));
+        switch (tag) {
+        case TAG_MATERIALIZED_QUERY: out->query = get_rest(&part, arena); break;
+        case TAG_MATERIALIZED_FRESHNESS: out->freshness = get_rest(&part, arena); break;
+        case TAG_MATERIALIZED_FULL: out->full = get_bool(&part); break;
+        case TAG_MATERIALIZED_SUSPENDED: out->suspended = get_bool(&part); break;
+        case TAG_MATERIALIZED_START_MODE: out->start_mode = get_rest(&part, arena); break;
+        case TAG_MATERIALIZED_START_MS: out->start_ms = (int64_t)get_u64(&part); break;
+        case TAG_MATERIALIZED_REFRESHED_MS: out->refreshed_ms = (int64_t)get_u64(&part); break;
+        case TAG_MATERIALIZED_HAS_RUN: out->has_run = get_bool(&part); break;
+        case TAG_MATERIALIZED_CHECKPOINT_DIR: out->checkpoint_dir = get_rest(&part, arena); break;
+        default: fail(&part, "a materialized table has an unknown field");
+        }
+        if (!part.bad && left(&part)) fail(&part, "a field of a materialized table is too long");
+        if (part.bad) fail(fields, part.bad);
+    }
+    if (!out->query || !out->freshness) fail(fields, "a materialized table has no query or no freshness");
+    return out;
+}
+
 /* What one field cannot show alone. */
 static void check_table(struct reader *fields, const struct table *table, int descending_count) {
     if (!table->name) fail(fields, "it has no name");
@@ -745,6 +818,7 @@ enum status table_decode(struct str bytes, struct arena *arena, struct table **o
         case TAG_STATISTICS: /* about all columns, which come before */
             table->statistics = decode_statistics(&part, arena, table->column_count, columns);
             break;
+        case TAG_MATERIALIZED: table->materialized = decode_materialized(&part, arena); break;
         default: fail(&part, "it has an unknown field");
         }
         if (!part.bad && left(&part)) fail(&part, "a field is too long");

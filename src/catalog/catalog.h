@@ -28,6 +28,20 @@ struct table_column {
 
 enum table_kind { TABLE_BASE, TABLE_VIEW };
 
+/* What a materialized table is beside a table: the query that fills it, and how. */
+struct materialized {
+    const char *query;          /* SQL text; names of tables have all their parts */
+    const char *freshness;      /* "INTERVAL '3' MINUTE" */
+    bool full;                  /* REFRESH_MODE = FULL: filled by REFRESH; else CONTINUOUS: by a job */
+    bool suspended;             /* nothing runs its job until RESUME */
+    const char *start_mode;     /* "FROM_NOW(INTERVAL '1' DAY)"; NULL: not given, sources start as their options say */
+    int64_t start_ms;           /* what it came to when it was given, in ms since 1970; -1: the beginning */
+    int64_t refreshed_ms;       /* end of the last REFRESH that succeeded, in ms since 1970; 0: none has */
+    bool has_run;               /* its job has been started */
+    const char *checkpoint_dir; /* where the job that was started last keeps its checkpoints; NULL: nowhere */
+};
+enum { MATERIALIZED_MAX_QUERY_BYTES = 32 << 10 };
+
 struct table {
     enum table_kind kind;
     const char *catalog, *database, *name;
@@ -44,10 +58,11 @@ struct table {
     const char *watermark_expression;
     struct option_list options; /* WITH, OPTIONS hints merged in by the binder */
     const char *connector;      /* name of the connector ("store" for tables of the embedded store) */
-    void *connector_data;     /* given by the catalog to its connector (a cluster handle, a store table); may be NULL */
-    bool hidden_key;          /* embedded store, no primary key: rows are kept under a generated key */
-    const char *view_query;   /* TABLE_VIEW: SQL text */
-    int partitioned_by_count; /* PARTITIONED BY: positions */
+    void *connector_data;   /* given by the catalog to its connector (a cluster handle, a store table); may be NULL */
+    bool hidden_key;        /* embedded store, no primary key: rows are kept under a generated key */
+    const char *view_query; /* TABLE_VIEW: SQL text */
+    const struct materialized *materialized; /* NULL: a plain table, or a view */
+    int partitioned_by_count;                /* PARTITIONED BY: positions */
     const int *partitioned_by;
     const struct table_statistics *statistics; /* what ANALYZE TABLE found; NULL: nothing */
 };

@@ -68,6 +68,15 @@ static struct table *make_table(struct arena *arena, const char *name) {
         .high = value_i64(type_copy(arena, columns[0].type), INT64_MAX),
     };
     table->statistics = statistics;
+    static const struct materialized materialized = {.query = "SELECT 1",
+                                                     .freshness = "INTERVAL '3' MINUTE",
+                                                     .suspended = true,
+                                                     .start_mode = "FROM_NOW",
+                                                     .start_ms = -1,
+                                                     .refreshed_ms = INT64_C(1772352005000),
+                                                     .has_run = true,
+                                                     .checkpoint_dir = "dir"};
+    table->materialized = &materialized;
     return table;
 }
 
@@ -98,7 +107,7 @@ static void printing(void **state) {
     struct strbuf buf = {0};
     table_print_create(&buf, make_table(&arena, "clicks"));
     assert_string_equal(buf.data,
-                        "CREATE TABLE `c`.`db`.`clicks` (\n"
+                        "CREATE MATERIALIZED TABLE `c`.`db`.`clicks` (\n"
                         "  `user id` BIGINT NOT NULL COMMENT 'it''s the user',\n"
                         "  `ts` TIMESTAMP_LTZ(3),\n"
                         "  `page` STRING,\n"
@@ -116,7 +125,11 @@ static void printing(void **state) {
                         "WITH (\n"
                         "  'connector' = 'kafka',\n"
                         "  'properties.sasl.password' = '******'\n"
-                        ")");
+                        ")\n"
+                        "START_MODE = FROM_NOW\n"
+                        "FRESHNESS = INTERVAL '3' MINUTE\n"
+                        "REFRESH_MODE = CONTINUOUS\n"
+                        "AS SELECT 1");
     strbuf_clear(&buf);
     table_print_create(&buf, make_view(&arena, "v"));
     assert_string_equal(buf.data, "CREATE VIEW `c`.`db`.`v` (\n  `n`\n)\nAS SELECT count(*) FROM t");

@@ -102,6 +102,28 @@ void checkpoint_dir_close(struct checkpoint_dir *dir) {
     free(dir);
 }
 
+static bool has_bytes(const char *directory, const char *name) {
+    struct strbuf path = {0};
+    struct stat st;
+    strbuf_printf(&path, "%s/%s", directory, name);
+    bool found = stat(path.data, &st) == 0 && st.st_size > 0;
+    strbuf_free(&path);
+    return found;
+}
+
+bool job_directory_begun(const char *path) { return has_bytes(path, "MANIFEST") || has_bytes(path, "steps.log"); }
+
+bool job_directory_in_use(const char *path) {
+    struct strbuf lock_path = {0};
+    strbuf_printf(&lock_path, "%s/LOCK", path);
+    int fd = open(lock_path.data, O_RDWR | O_CLOEXEC);
+    strbuf_free(&lock_path);
+    if (fd < 0) return false;
+    bool in_use = flock(fd, LOCK_EX | LOCK_NB) != 0;
+    close(fd);
+    return in_use;
+}
+
 const char *checkpoint_log_path(const struct checkpoint_dir *dir) { return dir->log_path; }
 
 const char *checkpoint_answers_path(const struct checkpoint_dir *dir) { return dir->answers_path; }

@@ -79,6 +79,11 @@ enum status job_wait(struct job *job, enum job_end *end, struct error *err);
 void job_cancel(struct job *job);
 void job_destroy(struct job *job);
 
+/* Of a checkpoint directory, which need not be there: is there a job to go on with; does one run there now, in any process of
+ * this machine? */
+bool job_directory_begun(const char *path);
+bool job_directory_in_use(const char *path);
+
 const struct job_progress *job_progress(const struct job *job);
 /* After the end, or between steps on the coordinator: figures per node (EXPLAIN ANALYZE). */
 int64_t job_spilled_bytes(const struct job *job); /* written to local files because memory was short */

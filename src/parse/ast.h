@@ -989,6 +989,7 @@ struct ast_insert {
     struct ast_query *query;
     enum ast_on_conflict on_conflict;
     int32_t on_conflict_offset, on_conflict_length; /* 0, 0 when absent */
+    bool maintains;                                 /* not written in SQL: fills a materialized table from its query */
 };
 
 struct ast_update {

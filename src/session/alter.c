@@ -35,6 +35,7 @@ static enum status find_altered(struct statement_ctx *ctx, const struct ast_alte
         return STATUS_UNDEFINED_TABLE;
     }
     bool is_view = (*table)->kind == TABLE_VIEW;
+    TRY(session_refuse_materialized(*table, "ALTER MATERIALIZED TABLE", &alter->name->node, err));
     if (is_view == wants_view) return STATUS_OK;
     error_set_at(err, STATUS_INVALID_ARGUMENT, alter->name->node.offset, alter->name->node.length, "\"%s\" is a %s",
                  name->name, kind_name(is_view));
@@ -262,6 +263,11 @@ static enum status alter_definition(struct statement_ctx *ctx, const struct ast_
     table.catalog = place.catalog->name;
     table.database = place.database;
     return session_place_error(place.catalog->class->alter_table(place.catalog, &table, err), &alter->node, err);
+}
+
+enum status session_alter_definition(struct statement_ctx *ctx, const struct ast_alter *alter,
+                                     const struct object_name *name, const struct table *old, struct error *err) {
+    return alter_definition(ctx, alter, name, old, false, err);
 }
 
 static enum status alter_table(struct statement_ctx *ctx, const struct ast_alter *alter, struct error *err) {

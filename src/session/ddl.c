@@ -144,6 +144,7 @@ static enum status put_table(struct statement_ctx *ctx, const struct object_name
     TRY(session_find_table(session, name, ctx->arena, &existing, &is_temporary, err));
     if (existing && is_temporary == temporary) {
         if (if_not_exists) return STATUS_OK;
+        if (existing->materialized) or_replace = false;
         if (!or_replace)
             return error_set(err, STATUS_DUPLICATE_NAME, "%s \"%s\" exists already",
                              existing->kind == TABLE_VIEW ? "view" : "table", name->name);
@@ -203,33 +204,33 @@ static enum status take_like_options(struct statement_ctx *ctx, const struct ast
     return STATUS_OK;
 }
 
-/* CREATE TABLE AS fills the table by INSERT, the query's columns into those of the same names. *used: what the query names. */
-static enum status make_insert(struct statement_ctx *ctx, const struct ast_create_table *create,
-                               struct used_objects *used, struct ast_insert **out, struct error *err) {
+enum status session_make_insert(struct statement_ctx *ctx, struct arena *arena, struct ast_name *name,
+                                struct ast_query *query, const struct ast_node *node, bool streaming,
+                                struct used_objects *used, struct ast_insert **out, struct error *err) {
     struct bind_env env;
-    struct bound_query query;
-    session_bind_env(ctx->session, ctx->arena, true, &env);
+    struct bound_query bound;
+    session_bind_env(ctx->session, ctx->arena, streaming, &env);
     *used = (struct used_objects){.arena = ctx->arena};
     ctx->session->used = used;
-    enum status status = bind_query(&env, create->query, &query, err);
+    enum status status = bind_query(&env, query, &bound, err);
     ctx->session->used = NULL;
     if (status != STATUS_OK) return status;
-    const struct schema *schema = &query.rel->schema;
-    struct ast_insert *insert = ARENA_NEW(ctx->arena, struct ast_insert);
-    insert->node = (struct ast_node){.kind = AST_INSERT, .offset = create->node.offset, .length = create->node.length};
-    insert->table = create->name;
-    insert->query = create->query;
-    insert->columns.items = ARENA_ARRAY(ctx->arena, struct ast_node *, schema->column_count + 1);
+    const struct schema *schema = &bound.rel->schema;
+    struct ast_insert *insert = ARENA_NEW(arena, struct ast_insert);
+    insert->node = (struct ast_node){.kind = AST_INSERT, .offset = node->offset, .length = node->length};
+    insert->table = name;
+    insert->query = query;
+    insert->columns.items = ARENA_ARRAY(arena, struct ast_node *, schema->column_count + 1);
     insert->columns.count = schema->column_count;
-    const struct ast_node *place = &create->query->node;
+    const struct ast_node *place = &query->node;
     for (int i = 0; i < schema->column_count; i++) {
-        struct ast_name *name = ARENA_NEW(ctx->arena, struct ast_name);
-        name->node = (struct ast_node){.kind = AST_NAME, .offset = place->offset, .length = place->length};
-        name->parts = ARENA_NEW(ctx->arena, struct ast_ident);
-        name->parts[0] = (struct ast_ident){.node = name->node, .text = schema->names[i]};
-        name->parts[0].node.kind = AST_IDENT;
-        name->count = 1;
-        insert->columns.items[i] = &name->node;
+        struct ast_name *column = ARENA_NEW(arena, struct ast_name);
+        column->node = (struct ast_node){.kind = AST_NAME, .offset = place->offset, .length = place->length};
+        column->parts = ARENA_NEW(arena, struct ast_ident);
+        column->parts[0] = (struct ast_ident){.node = column->node, .text = arena_strdup(arena, schema->names[i])};
+        column->parts[0].node.kind = AST_IDENT;
+        column->count = 1;
+        insert->columns.items[i] = &column->node;
     }
     *out = insert;
     return STATUS_OK;
@@ -262,7 +263,8 @@ static enum status create_table(struct statement_ctx *ctx, const struct ast_crea
     bool replaces = create->or_replace || create->replace;
     if (create->query) {
         struct used_objects used;
-        TRY(make_insert(ctx, create, &used, &insert, err));
+        TRY(session_make_insert(ctx, ctx->arena, create->name, create->query, &create->node, true, &used, &insert,
+                                err));
         if (replaces) TRY(check_not_read(create, &name, &used, err));
     }
     if (leaves_columns_open(create)) {
@@ -350,6 +352,7 @@ static enum status drop_table(struct statement_ctx *ctx, const struct ast_drop *
     TRY(session_place_error(session_find_table(session, &name, ctx->arena, &table, &is_temporary, err),
                             &drop->name->node, err));
     bool is_view = drop->object == AST_OBJECT_VIEW;
+    TRY(session_refuse_materialized(table, "DROP MATERIALIZED TABLE", &drop->name->node, err));
     if (!table || (drop->temporary && !is_temporary)) {
         if (drop->if_exists) {
             session_message(ctx, "OK");
@@ -384,6 +387,8 @@ static enum status truncate_table(struct statement_ctx *ctx, const struct ast_tr
     if (!table)
         return error_set_at(err, STATUS_UNDEFINED_TABLE, truncate->table->node.offset, truncate->table->node.length,
                             "table \"%s\" does not exist", ast_name_text(truncate->table, ctx->arena));
+    TRY(session_refuse_materialized(table, "its query alone says what is in it: DROP MATERIALIZED TABLE",
+                                    &truncate->table->node, err));
     const struct connector *connector = table->connector ? connector_find(table->connector) : NULL;
     bool is_stored = name.catalog->class == &store_catalog_class && table->kind != TABLE_VIEW &&
                      (!table->connector || strcmp(table->connector, "store") == 0);

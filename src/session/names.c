@@ -133,6 +133,22 @@ static void note_used(struct used_objects *used, const struct table *table) {
     used->tables[used->count++] = table;
 }
 
+/* The table, read from START_MODE's instant on where its connector can. */
+static const struct table *started_at(const struct table *table, int64_t start_ms, struct arena *arena) {
+    struct option_list options = {0};
+    if (!session_starts_elsewhere(table)) return table;
+    for (int i = 0; i < table->options.count; i++)
+        if (strncmp(table->options.keys[i], "scan.startup.", strlen("scan.startup.")) != 0)
+            option_add(&options, arena, table->options.keys[i], table->options.values[i], table->options.offsets[i]);
+    option_add(&options, arena, "scan.startup.mode", start_ms < 0 ? "earliest-offset" : "timestamp", -1);
+    if (start_ms >= 0)
+        option_add(&options, arena, "scan.startup.timestamp-millis", arena_printf(arena, "%lld", (long long)start_ms),
+                   -1);
+    struct table *copy = arena_memdup(arena, table, sizeof *copy);
+    copy->options = options;
+    return copy;
+}
+
 static enum status find_for_binder(void *data, const char *const *parts, int part_count, struct arena *arena,
                                    const struct table **table, const char **tried, struct error *err) {
     struct session *session = data;
@@ -141,6 +157,7 @@ static enum status find_for_binder(void *data, const char *const *parts, int par
     if (tried) *tried = arena_printf(arena, "%s.%s", name.catalog->name, name.database);
     TRY(session_find_table(session, &name, arena, table, NULL, err));
     if (*table && session->used) note_used(session->used, *table);
+    if (*table && session->start.given) *table = started_at(*table, session->start.ms, arena);
     return STATUS_OK;
 }
 

@@ -120,14 +120,6 @@ static enum status jar(struct statement_ctx *ctx, const struct ast_jar *jar, str
 
 /* ---- What cannot be ---- */
 
-static enum status no_materialized_table(const struct ast_node *node, struct error *err) {
-    return refuse(
-        node, err,
-        "CREATE TABLE, and INSERT INTO it as a job: `millrace run` keeps it fresh, with --checkpoint-dir over "
-        "restarts",
-        "materialized tables are not supported: nothing runs here that would refresh them");
-}
-
 static enum status no_model(const struct ast_node *node, struct error *err) {
     return refuse(node, err, NULL, "models are not supported: there is nothing here that would run them");
 }
@@ -160,9 +152,9 @@ static enum status module(struct statement_ctx *ctx, const struct ast_module *mo
                   module->name->text);
 }
 
-static enum status alter_other(const struct ast_alter *alter, struct error *err) {
+static enum status alter_other(struct statement_ctx *ctx, const struct ast_alter *alter, struct error *err) {
     switch (alter->object) {
-    case AST_OBJECT_MATERIALIZED_TABLE: return no_materialized_table(&alter->node, err);
+    case AST_OBJECT_MATERIALIZED_TABLE: return session_alter_materialized(ctx, alter, err);
     case AST_OBJECT_MODEL: return no_model(&alter->node, err);
     case AST_OBJECT_CONNECTION: return no_connection(&alter->node, err);
     default:
@@ -175,7 +167,7 @@ static enum status alter_other(const struct ast_alter *alter, struct error *err)
 static enum status drop_other(struct statement_ctx *ctx, const struct ast_drop *drop, struct error *err) {
     switch (drop->object) {
     case AST_OBJECT_FUNCTION: return drop_function(ctx, drop, err);
-    case AST_OBJECT_MATERIALIZED_TABLE: return drop_missing(ctx, drop, "materialized table", err);
+    case AST_OBJECT_MATERIALIZED_TABLE: return session_drop_materialized(ctx, drop, err);
     case AST_OBJECT_MODEL: return drop_missing(ctx, drop, "model", err);
     default: return drop_missing(ctx, drop, "connection", err);
     }
@@ -184,11 +176,12 @@ static enum status drop_other(struct statement_ctx *ctx, const struct ast_drop *
 enum status session_other(struct statement_ctx *ctx, const struct ast_node *node, struct error *err) {
     switch (node->kind) {
     case AST_CREATE_FUNCTION: return create_function(ctx, AST_AS(node, ast_create_function), err);
-    case AST_ALTER: return alter_other(AST_AS(node, ast_alter), err);
+    case AST_ALTER: return alter_other(ctx, AST_AS(node, ast_alter), err);
     case AST_DROP: return drop_other(ctx, AST_AS(node, ast_drop), err);
     case AST_JAR: return jar(ctx, AST_AS(node, ast_jar), err);
     case AST_MODULE: return module(ctx, AST_AS(node, ast_module), err);
-    case AST_CREATE_MATERIALIZED_TABLE: return no_materialized_table(node, err);
+    case AST_CREATE_MATERIALIZED_TABLE:
+        return session_create_materialized(ctx, AST_AS(node, ast_create_materialized_table), err);
     case AST_CREATE_MODEL: return no_model(node, err);
     case AST_CREATE_CONNECTION: return no_connection(node, err);
     case AST_STOP_JOB: return no_job(node, "STOP JOB", err);

@@ -121,6 +121,13 @@ enum status session_run_job(struct statement_ctx *ctx, const struct run_request 
     };
     struct job *job;
     TRY(job_create(&options, &job, err));
+    if (request->made) {
+        enum status made = request->made(request->data, err);
+        if (made != STATUS_OK) {
+            job_destroy(job);
+            return made;
+        }
+    }
     pthread_mutex_lock(&session->job_lock);
     session->running = job;
     pthread_mutex_unlock(&session->job_lock);
@@ -292,7 +299,10 @@ static enum status bind_all_inserts(struct statement_ctx *ctx, const struct ast_
     for (int i = 0; i < count; i++) {
         struct bind_env env;
         session_bind_env(ctx->session, ctx->arena, streaming, &env);
-        TRY(bind_insert(&env, inserts[i], &out[i], err));
+        TRY(session_start_of(ctx, inserts[i], &ctx->session->start, err));
+        enum status status = bind_insert(&env, inserts[i], &out[i], err);
+        ctx->session->start = (struct source_start){0};
+        TRY(status);
     }
     return STATUS_OK;
 }
@@ -301,6 +311,9 @@ static enum status bind_inserts(struct statement_ctx *ctx, const struct ast_inse
                                 struct bound_insert **out, bool *streaming, struct error *err) {
     enum runtime_mode mode = runtime_mode(ctx->session);
     struct bound_insert *bound = ARENA_ARRAY(ctx->arena, struct bound_insert, count + 1);
+    /* what keeps a materialized table up to date is a stream, whatever it reads */
+    for (int i = 0; i < count; i++)
+        if (inserts[i]->maintains) mode = MODE_STREAMING;
     *streaming = mode == MODE_STREAMING;
     TRY(bind_all_inserts(ctx, inserts, count, *streaming, bound, err));
     bool bounded = true;
@@ -316,6 +329,10 @@ static enum status bind_inserts(struct statement_ctx *ctx, const struct ast_inse
 int64_t session_setting_int(const struct session *session, const char *key) { return setting_int(session, key); }
 
 bool session_is_streaming(const struct session *session) { return runtime_mode(session) == MODE_STREAMING; }
+
+struct plan_options session_plan_options(const struct session *session, bool streaming) {
+    return planner_options(session, streaming);
+}
 
 struct plan_options session_batch_options(const struct session *session) {
     return planner_options(session, false);
@@ -415,17 +432,33 @@ enum status session_plan_inserts(struct statement_ctx *ctx, const struct ast_ins
     return plan_inserts(ctx->arena, bound, count, &options, plan, err);
 }
 
+struct insert_job {
+    struct statement_ctx *ctx;
+    const struct ast_insert *const *inserts;
+    int count;
+    const char *checkpoint_dir;
+};
+
+static enum status note_job(void *data, struct error *err) {
+    const struct insert_job *job = data;
+    return session_note_job(job->ctx, job->inserts, job->count, job->checkpoint_dir, err);
+}
+
 static enum status insert_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                               const char *checkpoint_dir, enum job_end *end, struct error *err) {
     struct plan *plan;
     const struct table *table;
     TRY(session_plan_inserts(ctx, inserts, count, &plan, &table, err));
+    TRY(session_check_job(ctx, inserts, count, plan, checkpoint_dir, err));
+    struct insert_job job = {ctx, inserts, count, checkpoint_dir};
     struct run_request request = {
         .plan = plan,
         .name = arena_printf(ctx->arena, "insert-into_%s.%s.%s", table->catalog, table->database, table->name),
         .checkpoint_dir = checkpoint_dir,
         .fingerprint = checkpoint_dir ? fingerprint_of(ctx, plan) : NULL,
-        .show_progress = true};
+        .show_progress = true,
+        .made = note_job,
+        .data = &job};
     const char *recovery = session_get(ctx->session, "execution.state-recovery.path");
     if (*recovery && !checkpoint_dir) {
         error_set(err, STATUS_INVALID_OPTION,
@@ -450,6 +483,12 @@ static enum status insert_job(struct statement_ctx *ctx, const struct ast_insert
     return STATUS_OK;
 }
 
+enum status session_insert_with(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
+                                const char *checkpoint_dir, struct error *err) {
+    enum job_end end;
+    return insert_job(ctx, inserts, count, checkpoint_dir, &end, err);
+}
+
 static const char *checkpoint_setting(const struct session *session) {
     const char *dir = session_get(session, "execution.checkpointing.dir");
     return dir && *dir ? dir : NULL;
@@ -457,20 +496,19 @@ static const char *checkpoint_setting(const struct session *session) {
 
 static const char *script_directory(const struct session *session) {
     if (session->options.checkpoint_dir) return session->options.checkpoint_dir;
-    return checkpoint_setting(session);
+    const char *setting = checkpoint_setting(session);
+    return setting ? setting : session->script->resumed_dir;
 }
 
 enum status session_insert(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                            struct error *err) {
-    enum job_end end;
-    return insert_job(ctx, inserts, count, checkpoint_setting(ctx->session), &end, err);
+    return session_insert_with(ctx, inserts, count, checkpoint_setting(ctx->session), err);
 }
 
 enum status session_insert_as_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                                   struct error *err) {
-    enum job_end end;
-    if (!ctx->session->script) return session_insert(ctx, inserts, count, err);
-    return insert_job(ctx, inserts, count, script_directory(ctx->session), &end, err);
+    return ctx->session->script ? session_insert_with(ctx, inserts, count, script_directory(ctx->session), err)
+                                : session_insert(ctx, inserts, count, err);
 }
 
 /* ---- UPDATE and DELETE ---- */
@@ -644,6 +682,10 @@ enum status session_explain(struct statement_ctx *ctx, const struct ast_explain 
     struct bound_query query;
     if (target->kind == AST_QUERY) {
         TRY(bind_any_query(ctx, AST_AS(target, ast_query), &query, &streaming, err));
+    } else if (target->kind == AST_CREATE_MATERIALIZED_TABLE) { /* what would be written */
+        const struct ast_create_materialized_table *create = AST_AS(target, ast_create_materialized_table);
+        streaming = !session_is_full(ctx, create);
+        TRY(bind_one_query(ctx, create->query, streaming, &query, err));
     } else if (target->kind == AST_INSERT || target->kind == AST_STATEMENT_SET) {
         const struct ast_insert *single = AST_AS(target, ast_insert);
         const struct ast_insert *const *list = &single;
@@ -706,7 +748,7 @@ enum status session_explain(struct statement_ctx *ctx, const struct ast_explain 
 
 /* ---- millrace run ---- */
 
-static void add_to_script(struct script_job *script, const struct ast_insert *insert) {
+void session_add_to_script(struct script_job *script, const struct ast_insert *insert) {
     ARRAY_RESERVE(script->inserts, script->capacity, script->count + 1);
     script->inserts[script->count++] = insert;
 }
@@ -717,13 +759,16 @@ static enum status add_set(struct script_job *script, const struct ast_statement
         if (node->kind != AST_INSERT)
             return error_set_at(err, STATUS_NOT_SUPPORTED, node->offset, node->length,
                                 "only INSERT can stand in a statement set");
-        add_to_script(script, AST_AS(node, ast_insert));
+        session_add_to_script(script, AST_AS(node, ast_insert));
     }
     return STATUS_OK;
 }
 
 /* What changes tables at once, while INSERTs above it wait for the end of the script. */
-static bool changes_rows(const struct ast_node *root) {
+static bool changes_rows(struct statement_ctx *ctx, const struct ast_node *root) {
+    if (root->kind == AST_ALTER) return AST_AS(root, ast_alter)->action == AST_ALTER_REFRESH;
+    if (root->kind == AST_CREATE_MATERIALIZED_TABLE)
+        return session_is_full(ctx, AST_AS(root, ast_create_materialized_table));
     return root->kind == AST_DELETE || root->kind == AST_UPDATE || root->kind == AST_MERGE ||
            root->kind == AST_TRUNCATE;
 }
@@ -736,12 +781,13 @@ static enum status run_statement(struct statement_ctx *ctx, const struct ast_sta
     if (root->kind == AST_INSERT || root->kind == AST_STATEMENT_SET) {
         TRY(session_check_hints(ctx, root, err));
         if (root->kind == AST_STATEMENT_SET) return add_set(script, AST_AS(root, ast_statement_set), err);
-        add_to_script(script, AST_AS(root, ast_insert));
+        session_add_to_script(script, AST_AS(root, ast_insert));
         return STATUS_OK;
     }
-    if (script->count > 0 && changes_rows(root)) {
-        error_set_at(err, STATUS_NOT_SUPPORTED, root->offset, root->length,
-                     "this would run before the INSERTs above it, which start together at the end of the script");
+    if (script->count > 0 && changes_rows(ctx, root)) {
+        error_set_at(
+            err, STATUS_NOT_SUPPORTED, root->offset, root->length,
+            "this would run before the INSERTs and jobs above it, which start together at the end of the script");
         error_hint(err, "put it in front of them, or run the script with `millrace sql`");
         return STATUS_NOT_SUPPORTED;
     }

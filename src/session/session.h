@@ -55,8 +55,8 @@ enum status session_execute(struct session *session, const struct ast_statement 
 int session_lint(struct session *session, const char *text, size_t len, size_t offset,
                  void (*report)(void *data, const struct error *offence), void *data);
 
-/* `millrace run`: DDL, SET and the like are executed as they come; all INSERTs and statement sets of the script become one
- * job that starts at the end. on_error: the failing statement's place is in err. */
+/* `millrace run`: DDL, SET and the like are executed as they come; all INSERTs and statement sets of the script, and the jobs of its
+ * CONTINUOUS materialized tables, become one job that starts at the end. on_error: the failing statement's place is in err. */
 enum status session_run_script(struct session *session, const char *text, size_t len,
                                const struct result_handler *handler, enum job_end *end, struct error *err);
 

@@ -34,17 +34,25 @@ struct kept_statistics {
     struct kept_statistics *next;
 };
 
-/* The job of the script that `millrace run` runs: its INSERTs. */
+/* The job of the script that `millrace run` runs: its INSERTs, and what fills its materialized tables. */
 struct script_job {
-    struct arena *arena; /* the script's */
+    struct arena *arena;     /* the script's */
+    const char *resumed_dir; /* the checkpoints of a table that is resumed, where nobody says others; may be NULL */
     const struct ast_insert **inserts;
     size_t capacity;
     int count;
 };
 
+/* START_MODE, while the query of a materialized table is bound: where its sources start that can start elsewhere. */
+struct source_start {
+    bool given;
+    int64_t ms; /* since 1970; -1: at the beginning */
+};
+
 struct session {
     struct session_options options;
     struct script_job *script; /* NULL: no script of `millrace run`; what is run before it (-i) has none */
+    struct source_start start;
     struct used_objects *used; /* NULL: nobody does */
     struct arena arena;        /* names and settings: the session's life */
     struct store *store;
@@ -128,6 +136,10 @@ enum status session_insert(struct statement_ctx *ctx, const struct ast_insert *c
 /* EXECUTE PLAN: is the job of its script. */
 enum status session_insert_as_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                                   struct error *err);
+/* checkpoint_dir NULL: none. */
+enum status session_insert_with(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
+                                const char *checkpoint_dir, struct error *err);
+void session_add_to_script(struct script_job *script, const struct ast_insert *insert);
 /* Binds and plans, in the mode that settings and sources ask for. *first: the table of the first; may be NULL. */
 enum status session_plan_inserts(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
                                  struct plan **plan, const struct table **first, struct error *err);
@@ -141,6 +153,7 @@ enum status session_merge(struct statement_ctx *ctx, const struct ast_merge *mer
 enum status session_fill_held(struct statement_ctx *ctx, struct held_query *query, struct error *err);
 int64_t session_setting_int(const struct session *session, const char *key);
 bool session_is_streaming(const struct session *session); /* execution.runtime-mode = streaming */
+struct plan_options session_plan_options(const struct session *session, bool streaming);
 struct plan_options session_batch_options(const struct session *session);
 enum status session_explain(struct statement_ctx *ctx, const struct ast_explain *explain, struct error *err);
 enum status session_analyze(struct statement_ctx *ctx, const struct ast_analyze *analyze, struct error *err);
@@ -148,6 +161,30 @@ enum status session_show(struct statement_ctx *ctx, const struct ast_show *show,
 enum status session_describe(struct statement_ctx *ctx, const struct ast_describe *describe, struct error *err);
 enum status session_ddl(struct statement_ctx *ctx, const struct ast_node *node, bool *handled, struct error *err);
 enum status session_alter(struct statement_ctx *ctx, const struct ast_alter *alter, bool *handled, struct error *err);
+/* Materialized tables (materialized.c) */
+enum status session_create_materialized(struct statement_ctx *ctx, const struct ast_create_materialized_table *create,
+                                        struct error *err);
+enum status session_alter_materialized(struct statement_ctx *ctx, const struct ast_alter *alter, struct error *err);
+enum status session_drop_materialized(struct statement_ctx *ctx, const struct ast_drop *drop, struct error *err);
+/* STATUS_UNDEFINED_TABLE when there is none, STATUS_INVALID_ARGUMENT when it is another kind of table. */
+enum status session_find_materialized(struct statement_ctx *ctx, const struct ast_name *name,
+                                      struct object_name *object, const struct table **table, struct error *err);
+/* STATUS_INVALID_ARGUMENT when the table (may be NULL) is one; statement: what to use instead. */
+enum status session_refuse_materialized(const struct table *table, const char *statement, const struct ast_node *node,
+                                        struct error *err);
+/* Would it be FULL, by its clauses and the settings? */
+bool session_is_full(struct statement_ctx *ctx, const struct ast_create_materialized_table *create);
+/* The START_MODE under which the insert is bound; not given for an ordinary one. */
+enum status session_start_of(struct statement_ctx *ctx, const struct ast_insert *insert, struct source_start *out,
+                             struct error *err);
+/* Has its connector the option 'scan.startup.mode'? */
+bool session_starts_elsewhere(const struct table *table);
+/* May the job of these inserts fill their materialized tables? */
+enum status session_check_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
+                              const struct plan *plan, const char *checkpoint_dir, struct error *err);
+/* Notes in the materialized tables that a job fills them. */
+enum status session_note_job(struct statement_ctx *ctx, const struct ast_insert *const *inserts, int count,
+                             const char *checkpoint_dir, struct error *err);
 /* Checks OPTIONS hints against the options of their tables, and warns about hints that have no effect (hints.c). */
 enum status session_check_hints(struct statement_ctx *ctx, const struct ast_node *root, struct error *err);
 /* Statements that have nothing to do here, or that cannot be: an error says why and what to do instead. */
@@ -170,6 +207,14 @@ enum status session_check_database(struct statement_ctx *ctx, const struct objec
 /* name and options live as long as the session. */
 enum status session_open_catalog(struct statement_ctx *ctx, const char *name, const struct option_list *options,
                                  struct catalog **out, struct error *err);
+/* INSERT INTO name, the query's columns into those of the same names; in arena. *used: what the query names. streaming: how the query is
+ * bound. */
+enum status session_make_insert(struct statement_ctx *ctx, struct arena *arena, struct ast_name *name,
+                                struct ast_query *query, const struct ast_node *node, bool streaming,
+                                struct used_objects *used, struct ast_insert **out, struct error *err);
+/* SET, RESET, ADD, MODIFY, DROP of a table that its catalog keeps. */
+enum status session_alter_definition(struct statement_ctx *ctx, const struct ast_alter *alter,
+                                     const struct object_name *name, const struct table *old, struct error *err);
 /* ALTER VIEW … AS */
 enum status session_replace_view(struct statement_ctx *ctx, const struct ast_alter *alter,
                                  const struct object_name *name, const struct table *old, bool is_temporary,
@@ -182,6 +227,8 @@ struct run_request {
     const struct sink_class *collect_class;
     struct sink *collect;
     bool show_progress;
+    /* the job has been made and will run; may be NULL */
+    enum status (*made)(void *data, struct error *err);
     /* after the end, before the job goes */
     void (*finished)(void *data, struct job *job);
     void *data;

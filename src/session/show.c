@@ -47,7 +47,13 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static enum status show_tables(struct statement_ctx *ctx, const struct ast_show *show, bool views_only,
+/* Does the SHOW list it? SHOW TABLES does everything. */
+static bool listed(const struct table *table, enum ast_show_what what) {
+    if (what == AST_SHOW_VIEWS) return table->kind == TABLE_VIEW;
+    return what != AST_SHOW_MATERIALIZED_TABLES || table->materialized;
+}
+
+static enum status show_tables(struct statement_ctx *ctx, const struct ast_show *show, const char *title,
                                struct error *err) {
     struct session *session = ctx->session;
     struct object_name name;
@@ -71,14 +77,14 @@ static enum status show_tables(struct statement_ctx *ctx, const struct ast_show 
     const char **names = ARENA_ARRAY(ctx->arena, const char *, count + temporary_count + 1);
     int rows = 0;
     for (int i = 0; i < count; i++)
-        if (!views_only || tables[i]->kind == TABLE_VIEW) names[rows++] = tables[i]->name;
+        if (listed(tables[i], show->what)) names[rows++] = tables[i]->name;
     for (int i = 0; i < temporary_count; i++) {
         bool twice = false;
         for (int k = 0; k < rows; k++) twice = twice || strcmp(names[k], temporary[i]->name) == 0;
-        if (!twice && (!views_only || temporary[i]->kind == TABLE_VIEW)) names[rows++] = temporary[i]->name;
+        if (!twice && listed(temporary[i], show->what)) names[rows++] = temporary[i]->name;
     }
     qsort(names, (size_t)rows, sizeof *names, compare_names);
-    return one_column(ctx, show, views_only ? "view name" : "table name", names, rows, err);
+    return one_column(ctx, show, title, names, rows, err);
 }
 
 static enum status find_named(struct statement_ctx *ctx, const struct ast_name *ast_name, const struct table **table,
@@ -288,10 +294,19 @@ static enum status missing(const struct ast_show *show, const char *what, struct
                         "%s \"%s\" does not exist", what, ast_name_text(show->name, arena));
 }
 
+static enum status show_create_materialized(struct statement_ctx *ctx, const struct ast_show *show, struct error *err) {
+    struct object_name name;
+    const struct table *table;
+    struct strbuf text = {0};
+    TRY(session_find_materialized(ctx, show->name, &name, &table, err));
+    table_print_create(&text, table);
+    return one_text(ctx, &text, err);
+}
+
 static enum status show_create(struct statement_ctx *ctx, const struct ast_show *show, struct error *err) {
     switch (show->object) {
     case AST_OBJECT_CATALOG: return show_create_catalog(ctx, show, err);
-    case AST_OBJECT_MATERIALIZED_TABLE: return missing(show, "materialized table", ctx->arena, err);
+    case AST_OBJECT_MATERIALIZED_TABLE: return show_create_materialized(ctx, show, err);
     case AST_OBJECT_MODEL: return missing(show, "model", ctx->arena, err);
     case AST_OBJECT_CONNECTION: return missing(show, "connection", ctx->arena, err);
     default: break;
@@ -299,6 +314,7 @@ static enum status show_create(struct statement_ctx *ctx, const struct ast_show 
     const struct table *table;
     TRY(find_named(ctx, show->name, &table, err));
     bool wants_view = show->object == AST_OBJECT_VIEW;
+    TRY(session_refuse_materialized(table, "SHOW CREATE MATERIALIZED TABLE", &show->name->node, err));
     if (wants_view != (table->kind == TABLE_VIEW)) {
         error_set_at(err, STATUS_INVALID_ARGUMENT, show->name->node.offset, show->name->node.length, "\"%s\" is a %s",
                      table->name, wants_view ? "table" : "view");
@@ -313,8 +329,9 @@ static enum status show_create(struct statement_ctx *ctx, const struct ast_show 
 enum status session_show(struct statement_ctx *ctx, const struct ast_show *show, struct error *err) {
     struct session *session = ctx->session;
     switch (show->what) {
-    case AST_SHOW_TABLES: return show_tables(ctx, show, false, err);
-    case AST_SHOW_VIEWS: return show_tables(ctx, show, true, err);
+    case AST_SHOW_TABLES: return show_tables(ctx, show, "table name", err);
+    case AST_SHOW_VIEWS: return show_tables(ctx, show, "view name", err);
+    case AST_SHOW_MATERIALIZED_TABLES: return show_tables(ctx, show, "materialized table name", err);
     case AST_SHOW_DATABASES: return show_databases(ctx, show, err);
     case AST_SHOW_CATALOGS: {
         const char **names = ARENA_ARRAY(ctx->arena, const char *, session->catalog_count + 1);
@@ -323,7 +340,6 @@ enum status session_show(struct statement_ctx *ctx, const struct ast_show *show,
         return one_column(ctx, show, "catalog name", names, session->catalog_count, err);
     }
     case AST_SHOW_FUNCTIONS: return show->user ? show_user_functions(ctx, show, err) : show_functions(ctx, show, err);
-    case AST_SHOW_MATERIALIZED_TABLES: return show_none(ctx, show, "materialized table name", err);
     case AST_SHOW_PROCEDURES: return show_none(ctx, show, "procedure name", err);
     case AST_SHOW_MODELS: return show_none(ctx, show, "model name", err);
     case AST_SHOW_CONNECTIONS: return show_none(ctx, show, "connection name", err);
@@ -424,6 +440,37 @@ static enum status describe_database(struct statement_ctx *ctx, const struct ast
     return show_facts(ctx, &facts, err);
 }
 
+static const char *instant_text(struct statement_ctx *ctx, int64_t ms) {
+    struct strbuf text = {0};
+    struct value value = value_i64(type_time(ctx->arena, TYPE_TIMESTAMP_LTZ, 3, false), ms * 1000);
+    value_print(&text, &value, session_zone(ctx->session));
+    const char *out = arena_strndup(ctx->arena, text.data, text.len);
+    strbuf_free(&text);
+    return out;
+}
+
+static enum status describe_materialized(struct statement_ctx *ctx, const struct table *table, struct error *err) {
+    const struct materialized *materialized = table->materialized;
+    const char *directory = materialized->checkpoint_dir;
+    bool runs = directory && job_directory_in_use(directory);
+    struct facts facts = {0};
+    add_fact(&facts, "catalog name", table->catalog);
+    add_fact(&facts, "database name", table->database);
+    add_fact(&facts, "name", table->name);
+    add_fact(&facts, "comment", table->comment);
+    for (int i = 0; i < table->column_count; i++)
+        add_fact(&facts, arena_printf(ctx->arena, "column:%s", table->columns[i].name),
+                 type_to_string(ctx->arena, table->columns[i].type));
+    add_fact(&facts, "query", materialized->query);
+    add_fact(&facts, "refresh mode", materialized->full ? "FULL" : "CONTINUOUS");
+    add_fact(&facts, "freshness", materialized->freshness);
+    add_fact(&facts, "start mode", materialized->start_mode);
+    add_fact(&facts, "status", materialized->suspended ? "SUSPENDED" : runs ? "RUNNING" : "ACTIVATED");
+    add_fact(&facts, "last refresh", materialized->refreshed_ms ? instant_text(ctx, materialized->refreshed_ms) : NULL);
+    add_fact(&facts, "checkpoint directory", directory);
+    return show_facts(ctx, &facts, err);
+}
+
 enum status session_describe(struct statement_ctx *ctx, const struct ast_describe *describe, struct error *err) {
     switch (describe->object) {
     case AST_OBJECT_FUNCTION: return describe_function(ctx, describe, err);
@@ -438,6 +485,7 @@ enum status session_describe(struct statement_ctx *ctx, const struct ast_describ
     }
     const struct table *table;
     TRY(find_named(ctx, describe->name, &table, err));
+    if (describe->extended && table->materialized) return describe_materialized(ctx, table, err);
     return describe_columns(ctx, table, NULL, err);
 }
 

@@ -426,11 +426,11 @@ static const char sql_notes[] =
 static const char run_help[] =
     "usage: millrace run [options] SCRIPT\n"
     "\n"
-    "Executes the script's statements; all its INSERTs and statement sets become one job that runs in the foreground\n"
-    "until its sources end or Ctrl-C. SCRIPT - is standard input. A progress line on standard error shows the rows "
-    "read\n"
-    "and written, the watermark, steps and checkpoints; it is rewritten in place in a terminal and else printed every\n"
-    "5 seconds.\n";
+    "Executes the script's statements; all its INSERTs, statement sets and CONTINUOUS materialized tables become one\n"
+    "job that runs in the foreground until its sources end or Ctrl-C. SCRIPT - is standard input. A progress line on\n"
+    "standard error shows the rows read and written, the watermark, steps and checkpoints; it is rewritten in place in "
+    "a\n"
+    "terminal and else printed every 5 seconds.\n";
 
 static const char run_notes[] =
     "\n"
