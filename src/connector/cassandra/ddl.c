@@ -682,6 +682,7 @@ enum status cassandra_ddl_table(const struct cassandra_schema *schema, const cha
         .columns = columns,
         .watermark_column = -1,
         .connector = "cassandra",
+        .materialized = note ? note->materialized : NULL,
     };
     for (int i = 0; i < noted; i++) {
         struct table_column column = note->columns[i];
