@@ -8,18 +8,12 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+
+from cases import contains, equal, run_cases, test
 
 TIMEOUT_S = float(os.environ.get("MILLRACE_TEST_TIMEOUT", "60"))
 MILLRACE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
-TESTS = []
-
-
-def test(fn):
-    TESTS.append(fn)
-    return fn
 
 
 def millrace(*args, text=None, status=0):
@@ -27,15 +21,6 @@ def millrace(*args, text=None, status=0):
                           timeout=TIMEOUT_S)
     assert done.returncode == status, f"exit status {done.returncode}, wanted {status}\n{done.stdout}\n{done.stderr}"
     return done
-
-
-def equal(got, want):
-    assert got == want, f"got:\n{got}\nwanted:\n{want}"
-
-
-def contains(text, *parts):
-    for part in parts:
-        assert part in text, f"'{part}' is missing in:\n{text}"
 
 
 def rows(data, query):
@@ -324,22 +309,4 @@ def start_mode_reaches_the_source(tmp):
     equal(facts(data, "m")["start mode"], "FROM_TIMESTAMP(TIMESTAMP '2024-01-01 00:00:00')")
 
 
-def main():
-    tests = [t for t in TESTS if not sys.argv[2:] or any(w in t.__name__ for w in sys.argv[2:])]
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, fn in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory(prefix="millrace-test.") as tmp:
-            try:
-                fn(tmp)
-                print(f"ok {number} - {fn.__name__}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {number} - {fn.__name__}")
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line)
-                sys.stdout.flush()
-    sys.exit(1 if failed else 0)
-
-
-main()
+run_cases(sys.argv[2:])

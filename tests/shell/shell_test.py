@@ -7,27 +7,13 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+
+from cases import contains, equal, run_cases, test
 
 TIMEOUT_S = float(os.environ.get("MILLRACE_TEST_TIMEOUT", "60"))
 MILLRACE = ""
-TESTS = []
 DATAGEN = "CREATE TABLE gen (n BIGINT) WITH ('connector'='datagen', 'rows-per-second'='%s'%s);\n"
-
-
-def test(fn):
-    TESTS.append(fn)
-    return fn
-
-
-def equal(got, want):
-    assert got == want, f"got:\n{got}\nwanted:\n{want}"
-
-
-def contains(text, part):
-    assert part in text, f"{part!r} is not in:\n{text}"
 
 
 def run(*args, stdin="", status=0, env=None):
@@ -591,35 +577,22 @@ def terminal_widths_and_progress(tmp):
         equal(t.wait(), 0)
 
 
+def no_terminal():
+    try:
+        import pty
+        os.close(pty.openpty()[0])
+        return ""
+    except (ImportError, OSError) as e:
+        return f"no pseudo-terminal: {e}"
+
+
 def main():
     global MILLRACE
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     MILLRACE = os.path.abspath(sys.argv[1])
-    tests = [t for t in TESTS if not sys.argv[2:] or any(w in t.__name__ for w in sys.argv[2:])]
-    try:
-        import pty
-        os.close(pty.openpty()[0])
-        no_terminal = ""
-    except (ImportError, OSError) as e:
-        no_terminal = f"no pseudo-terminal: {e}"
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, fn in enumerate(tests, 1):
-        if no_terminal and fn.__name__.startswith(("shell_", "terminal_")):
-            print(f"ok {number} - {fn.__name__} # SKIP {no_terminal}", flush=True)
-            continue
-        with tempfile.TemporaryDirectory(prefix="millrace-test.") as tmp:
-            try:
-                fn(tmp)
-                print(f"ok {number} - {fn.__name__}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {number} - {fn.__name__}")
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line)
-                sys.stdout.flush()
-    sys.exit(1 if failed else 0)
+    reason = no_terminal()
+    run_cases(sys.argv[2:], lambda name: reason if name.startswith(("shell_", "terminal_")) else "")
 
 
 main()

@@ -8,12 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
+
+from cases import equal, run_cases, test
 
 TIMEOUT_S = float(os.environ.get("MILLRACE_TEST_TIMEOUT", "60"))
 MILLRACE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
-TESTS = []
 TABLES = """CREATE TABLE k (a INT, b STRING);
 CREATE TABLE t (p INT, c INT, v STRING, PRIMARY KEY (p, c) NOT ENFORCED);
 CREATE TABLE o (b STRING, n BIGINT, PRIMARY KEY (b) NOT ENFORCED);
@@ -22,20 +21,11 @@ CREATE TABLE bin (b STRING, n BIGINT) WITH ('connector' = 'blackhole');
 """
 
 
-def test(fn):
-    TESTS.append(fn)
-    return fn
-
-
 def sql(text, *args, status=0):
     done = subprocess.run([MILLRACE, "sql", *args], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=TIMEOUT_S)
     assert done.returncode == status, f"exit status {done.returncode}, wanted {status}\n{done.stdout}\n{done.stderr}"
     return done.stdout if status == 0 else done.stderr
-
-
-def equal(got, want):
-    assert got == want, f"got:\n{got}\nwanted:\n{want}"
 
 
 # --- EXPLAIN ------------------------------------------------------------------------------------------------------------
@@ -445,22 +435,4 @@ def executed_inserts_are_part_of_the_job(tmp):
         equal(log_rows(tmp), 2)
 
 
-def main():
-    tests = [t for t in TESTS if not sys.argv[2:] or any(w in t.__name__ for w in sys.argv[2:])]
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, fn in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory(prefix="millrace-test.") as tmp:
-            try:
-                fn(tmp)
-                print(f"ok {number} - {fn.__name__}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {number} - {fn.__name__}")
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line)
-                sys.stdout.flush()
-    sys.exit(1 if failed else 0)
-
-
-main()
+run_cases(sys.argv[2:])
