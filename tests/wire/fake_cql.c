@@ -44,6 +44,7 @@ struct fake_cql {
     atomic_bool paused;
     atomic_int late_threads, schema, fault, foreign, requests, registered, peers_read, schema_read;
     atomic_int connections, ended, writes, prepares, heartbeats, faults, answers, traced, refusals, ranges, late,
+        most_late;
     _Atomic int64_t timestamp;
 };
 
