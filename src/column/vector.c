@@ -238,7 +238,8 @@ static void append_const(struct vector *dst, struct arena *arena, int capacity, 
     } else if (dst->validity) {
         validity_fill(dst->validity, dst_row, count);
     }
-    char *out = (char *)dst->data + (size_t)phys_size(dst->phys) * (size_t)dst_row;
+    /* NULLs and rows have no data */
+    char *out = dst->data ? (char *)dst->data + (size_t)phys_size(dst->phys) * (size_t)dst_row : NULL;
     switch (dst->phys) {
     case PHYS_BOOL:
     case PHYS_I8: fill_8((uint8_t *)out, *(const uint8_t *)src->data, count); break;

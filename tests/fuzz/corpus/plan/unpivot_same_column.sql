@@ -1,0 +1,1 @@
+SELECT COUNT ( * ) FROM (VALUES (1, 2, 'x'), (3, 4, 'y')) AS x (a, b, c) UNPIVOT ( qty FOR n IN ( a , a ) )
