@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from cassandra.cluster import Cluster
+from driver import connect
 
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ["TMP"]
@@ -171,7 +171,7 @@ def start_modes():
 
 
 def main():
-    with Cluster([HOST], port=int(PORT)) as cluster:
+    with connect(HOST, PORT) as cluster:
         admin = cluster.connect()
         admin.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
         cassandra = cluster.connect(KEYSPACE)
