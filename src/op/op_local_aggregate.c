@@ -140,7 +140,17 @@ static enum status push(struct op_instance *inst, struct op_ctx *ctx, int port, 
     chunk_hash(chunk, shared->keys, shared->key_count, scratch);
     struct state_entry *entries[VECTOR_CAPACITY];
     bool created[VECTOR_CAPACITY];
-    TRY(aggregate_groups(&local->aggregate, chunk, scratch, entries, created, err));
+    struct error full;
+    enum status status = aggregate_groups(&local->aggregate, chunk, scratch, entries, created, &full);
+    if (status == STATUS_OUT_OF_MEMORY) { /* others have taken it just now; nothing of the chunk is in the table */
+        TRY(end_morsel(inst, ctx, err));
+        begin_morsel(inst);
+        return pass_rows(inst, ctx, chunk, err);
+    }
+    if (status != STATUS_OK) {
+        if (err) *err = full;
+        return status;
+    }
     for (int i = 0; i < chunk->sel_count; i++) {
         if (!created[i]) continue;
         ARRAY_RESERVE(local->order, local->order_capacity, local->order_count + 1);
