@@ -361,8 +361,14 @@ static int64_t rows_handed_on(const struct stage *stage, int partition) {
     return rows;
 }
 
-static void begin_share(struct executor *executor) {
+static bool has_limit(const struct executor *executor) {
+    return executor->options.account && executor->options.account->limit_bytes;
+}
+
+/* Who waits for the memory of others keeps none: an arena that was reset still has its largest block. */
+static void begin_share(struct executor *executor, struct arena *morsel_arena) {
     pthread_mutex_lock(&executor->share_lock);
+    if (executor->memory_is_tight) arena_destroy(morsel_arena);
     while (executor->memory_is_tight && executor->shares_running)
         pthread_cond_wait(&executor->share_ended, &executor->share_lock);
     executor->shares_running++;
@@ -388,15 +394,16 @@ static enum status push_share(struct stage *stage, const struct share *share, st
 
 /* A batch that has a memory limit runs a large partition share by share, as a hybrid hash join does (DeWitt et al., 1984): the
  * operators see a share as if it were all, and know nothing of it. If memory gets short before a share has given any row, it
- * begins anew: alone; if it was alone, cut in two; if it is as small as it gets, with operators that spill by themselves. */
+ * begins anew: alone; if it was alone, cut in two; if it is as small as it gets, with operators that spill by themselves. What a share
+ * has kept is gone when it ends: who runs alone afterwards must have all the memory. */
 static enum status run_share(struct stage *stage, const struct share *share, struct op_ctx *ctx, struct error *err) {
     struct executor *executor = stage->executor;
     if (!stage->divisible) return push_share(stage, share, ctx, err);
     int64_t handed_on = rows_handed_on(stage, share->partition);
-    begin_share(executor);
+    begin_share(executor, ctx->morsel_arena);
     enum status status = push_share(stage, share, ctx, err);
     bool again = status == STATUS_OUT_OF_MEMORY && rows_handed_on(stage, share->partition) == handed_on;
-    if (again) {
+    if (again || (status == STATUS_OK && has_limit(executor))) {
         struct error reset_err;
         error_clear(&reset_err);
         enum status reset_status = reset_partition(stage, share->partition, &reset_err);
@@ -405,7 +412,7 @@ static enum status run_share(struct stage *stage, const struct share *share, str
             if (err) *err = reset_err;
             return reset_status;
         }
-        arena_reset(ctx->morsel_arena);
+        arena_destroy(ctx->morsel_arena);
     }
     bool alone = end_share(executor, status == STATUS_OUT_OF_MEMORY);
     if (!again || ctx->may_spill) return status;
@@ -419,7 +426,6 @@ static enum status run_share(struct stage *stage, const struct share *share, str
     }
     for (uint32_t half = 0; half < 2; half++) {
         struct share smaller = {share->partition, share->part + half * share->part_count, share->part_count * 2};
-        if (half) TRY(reset_partition(stage, share->partition, err));
         TRY(run_share(stage, &smaller, ctx, err));
     }
     return STATUS_OK;
@@ -433,19 +439,16 @@ static enum status run_partition(struct stage *stage, int partition, int worker,
     uint64_t row_counter = (uint64_t)partition << 48;
     ctx.env.row_counter = &row_counter;
     ctx.morsel_order = (uint64_t)partition;
-    bool has_limit = executor->options.account && executor->options.account->limit_bytes;
-    ctx.may_spill = has_limit && !executor->plan->streaming && !stage->divisible;
+    ctx.may_spill = has_limit(executor) && !executor->plan->streaming && !stage->divisible;
     uint32_t parts = part_count(stage, partition);
     for (uint32_t part = 0; part < parts; part++) {
         struct share share = {partition, part, parts};
-        if (part) TRY(reset_partition(stage, partition, err));
         TRY(run_share(stage, &share, &ctx, err));
         if (exec_stopped(executor)) return STATUS_OK;
     }
-    if (!has_limit || !stage->divisible) return STATUS_OK;
-    /* Its memory is of use to others now. The watermarks stay: it has ended. */
+    if (!has_limit(executor) || !stage->divisible) return STATUS_OK;
+    /* The watermarks stay: it has ended. */
     int64_t watermark = exchange_watermark(stage->inputs[0].exchange);
-    TRY(reset_partition(stage, partition, err));
     for (int i = 0; i < stage->op_count; i++) {
         struct op_instance *inst = stage->ops[i]->instances[partition];
         for (int port = 0; port < inst->port_count; port++) inst->watermarks[port] = watermark;
