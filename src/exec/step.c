@@ -368,7 +368,7 @@ static bool has_limit(const struct executor *executor) {
 /* Who waits for the memory of others keeps none: an arena that was reset still has its largest block. */
 static void begin_share(struct executor *executor, struct arena *morsel_arena) {
     pthread_mutex_lock(&executor->share_lock);
-    if (executor->memory_is_tight) arena_destroy(morsel_arena);
+    if (executor->memory_is_tight && executor->shares_running) arena_destroy(morsel_arena);
     while (executor->memory_is_tight && executor->shares_running)
         pthread_cond_wait(&executor->share_ended, &executor->share_lock);
     executor->shares_running++;
@@ -412,7 +412,7 @@ static enum status run_share(struct stage *stage, const struct share *share, str
             if (err) *err = reset_err;
             return reset_status;
         }
-        arena_destroy(ctx->morsel_arena);
+        arena_reset(ctx->morsel_arena);
     }
     bool alone = end_share(executor, status == STATUS_OUT_OF_MEMORY);
     if (!again || ctx->may_spill) return status;
@@ -447,7 +447,8 @@ static enum status run_partition(struct stage *stage, int partition, int worker,
         if (exec_stopped(executor)) return STATUS_OK;
     }
     if (!has_limit(executor) || !stage->divisible) return STATUS_OK;
-    /* The watermarks stay: it has ended. */
+    /* The watermarks stay: it has ended. The worker may have nothing else to do. */
+    arena_destroy(arena);
     int64_t watermark = exchange_watermark(stage->inputs[0].exchange);
     for (int i = 0; i < stage->op_count; i++) {
         struct op_instance *inst = stage->ops[i]->instances[partition];

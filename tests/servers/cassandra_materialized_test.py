@@ -175,7 +175,6 @@ def main():
         admin = cluster.connect()
         admin.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
         cassandra = cluster.connect(KEYSPACE)
-        cassandra.default_timeout = 60
         full(cassandra)
         never_empty(cassandra)
         continuous(cassandra)

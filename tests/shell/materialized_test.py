@@ -309,4 +309,9 @@ def start_mode_reaches_the_source(tmp):
     equal(facts(data, "m")["start mode"], "FROM_TIMESTAMP(TIMESTAMP '2024-01-01 00:00:00')")
 
 
-run_cases(sys.argv[2:])
+def no_kafka(name):
+    """librdkafka starts its threads behind the thread sanitizer's back, which then crashes in them."""
+    return "no Kafka under the thread sanitizer" if name.startswith("start_mode") and "MILLRACE_TEST_THREAD_SANITIZER" in os.environ else ""
+
+
+run_cases(sys.argv[2:], no_kafka)
