@@ -99,7 +99,7 @@ def manifest_of(checkpoints):
 
 
 def resumes(session):
-    """One token range, so that only the paging state tells where it was."""
+    """One token range, so that only the paging state tells where it was. Held to a rate: it must not be over before it is killed."""
     total = 40000
     session.execute("CREATE TABLE origin (k int PRIMARY KEY, v int)")
     session.execute("CREATE TABLE copied (k int PRIMARY KEY, v int)")
@@ -107,8 +107,8 @@ def resumes(session):
     execute_concurrent_with_args(session, insert, [(k, k * 7) for k in range(total)])
     script = os.path.join(TMP, "job.sql")
     with open(script, "w") as out:
-        out.write("SET 'execution.runtime-mode' = 'streaming';\n" + CATALOG + "INSERT INTO copied SELECT k, v FROM origin "
-                  "/*+ OPTIONS('scan.splits'='1', 'scan.page-size'='500') */;\n")
+        out.write("SET 'execution.runtime-mode' = 'streaming';\n" + CATALOG + "INSERT INTO copied /*+ OPTIONS('sink.rows-per-second'='3000') */ "
+                  "SELECT k, v FROM origin /*+ OPTIONS('scan.splits'='1', 'scan.page-size'='500') */;\n")
     args = [MILLRACE, "run", script, "--checkpoint-dir", os.path.join(TMP, "checkpoints"), "--no-progress",
             "-D", "execution.checkpointing.interval=20 ms", "-D", "millrace.step.max-rows=100"]
     copied = lambda: {r.k: r.v for r in session.execute("SELECT k, v FROM copied")}
