@@ -75,14 +75,6 @@ static enum status start_instant(struct binder *b, const struct ast_node *litera
 
 enum status bind_start_mode(struct bind_env *env, const struct ast_start_mode *mode, int64_t now_ms, const char **text,
                             int64_t *start_ms, struct error *err) {
-    static const char *const words[] = {
-        [AST_START_FROM_BEGINNING] = "FROM_BEGINNING",
-        [AST_START_FROM_NOW] = "FROM_NOW",
-        [AST_START_FROM_TIMESTAMP] = "FROM_TIMESTAMP",
-        [AST_START_RESUME_OR_FROM_BEGINNING] = "RESUME_OR_FROM_BEGINNING",
-        [AST_START_RESUME_OR_FROM_NOW] = "RESUME_OR_FROM_NOW",
-        [AST_START_RESUME_OR_FROM_TIMESTAMP] = "RESUME_OR_FROM_TIMESTAMP",
-    };
     struct binder b;
     binder_init(&b, env);
     int64_t back_ms = 0;
@@ -99,12 +91,7 @@ enum status bind_start_mode(struct bind_env *env, const struct ast_start_mode *m
     }
     if (*start_ms < -1) return bind_error(&b, err, STATUS_OUT_OF_RANGE, &mode->node, "START_MODE lies before 1970");
     struct strbuf buf = {0};
-    strbuf_puts(&buf, words[mode->start_kind]);
-    if (mode->argument) {
-        strbuf_putc(&buf, '(');
-        unparse_expression(mode->argument, &buf);
-        strbuf_putc(&buf, ')');
-    }
+    unparse_start_mode(mode, &buf);
     *text = arena_strndup(b.arena, buf.data, buf.len);
     strbuf_free(&buf);
     return STATUS_OK;

@@ -1424,6 +1424,19 @@ static void put_refresh_mode(enum ast_refresh_mode mode, struct strbuf *out) {
     put(out, mode == AST_REFRESH_FULL ? "REFRESH_MODE = FULL" : "REFRESH_MODE = CONTINUOUS");
 }
 
+void unparse_start_mode(const struct ast_start_mode *mode, struct strbuf *out) {
+    static const char *const words[] = {
+        [AST_START_FROM_BEGINNING] = "FROM_BEGINNING",
+        [AST_START_FROM_NOW] = "FROM_NOW",
+        [AST_START_FROM_TIMESTAMP] = "FROM_TIMESTAMP",
+        [AST_START_RESUME_OR_FROM_BEGINNING] = "RESUME_OR_FROM_BEGINNING",
+        [AST_START_RESUME_OR_FROM_NOW] = "RESUME_OR_FROM_NOW",
+        [AST_START_RESUME_OR_FROM_TIMESTAMP] = "RESUME_OR_FROM_TIMESTAMP",
+    };
+    put(out, words[mode->start_kind]);
+    if (mode->argument) put_parens(mode->argument, out);
+}
+
 static void put_create_materialized_table(const struct ast_create_materialized_table *table, struct strbuf *out) {
     put(out, table->or_alter ? "CREATE OR ALTER " : "CREATE ");
     put(out, object_word(AST_OBJECT_MATERIALIZED_TABLE, table->view_keyword));
@@ -1431,17 +1444,8 @@ static void put_create_materialized_table(const struct ast_create_materialized_t
     unparse_name(table->name, out);
     put_table_spec(&table->spec, out);
     if (table->start_mode) {
-        static const char *const words[] = {
-            [AST_START_FROM_BEGINNING] = "FROM_BEGINNING",
-            [AST_START_FROM_NOW] = "FROM_NOW",
-            [AST_START_FROM_TIMESTAMP] = "FROM_TIMESTAMP",
-            [AST_START_RESUME_OR_FROM_BEGINNING] = "RESUME_OR_FROM_BEGINNING",
-            [AST_START_RESUME_OR_FROM_NOW] = "RESUME_OR_FROM_NOW",
-            [AST_START_RESUME_OR_FROM_TIMESTAMP] = "RESUME_OR_FROM_TIMESTAMP",
-        };
         put(out, " START_MODE = ");
-        put(out, words[table->start_mode->start_kind]);
-        if (table->start_mode->argument) put_parens(table->start_mode->argument, out);
+        unparse_start_mode(table->start_mode, out);
     }
     if (table->freshness) {
         put(out, " FRESHNESS = ");

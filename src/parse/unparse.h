@@ -14,5 +14,7 @@ void unparse_query(const struct ast_query *query, struct strbuf *out);
 void unparse_expression(const struct ast_node *expr, struct strbuf *out);
 void unparse_type(const struct ast_type *type, struct strbuf *out);
 void unparse_name(const struct ast_name *name, struct strbuf *out);
+/* FROM_NOW(INTERVAL …): the start mode of a materialized table. */
+void unparse_start_mode(const struct ast_start_mode *mode, struct strbuf *out);
 
 #endif
