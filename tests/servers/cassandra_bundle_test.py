@@ -13,6 +13,7 @@ import threading
 import zipfile
 
 import driver
+from tls import Proxy, context, make_ca, make_cert
 
 MILLRACE, TMP = os.environ["MILLRACE"], os.environ["TMP"]
 HOST, PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -25,73 +26,18 @@ def millrace(script, status=0, message=None):
     return run
 
 
-def openssl(*args):
-    subprocess.run(["openssl", *args], check=True, capture_output=True)
-
-
-def make_ca(name):
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{TMP}/{name}.key", "-out", f"{TMP}/{name}.pem", "-subj",
-            f"/CN={name}", "-days", "30")
-
-
-def make_cert(name, ca, names):
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{TMP}/{name}.key", "-out", f"{TMP}/{name}.csr", "-subj", f"/CN={name}")
-    with open(f"{TMP}/{name}.ext", "w") as out:
-        out.write(f"subjectAltName={names}\n")
-    openssl("x509", "-req", "-in", f"{TMP}/{name}.csr", "-CA", f"{TMP}/{ca}.pem", "-CAkey", f"{TMP}/{ca}.key", "-CAcreateserial",
-            "-out", f"{TMP}/{name}.pem", "-days", "30", "-extfile", f"{TMP}/{name}.ext")
-
-
-def context(cert):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(f"{TMP}/{cert}.pem", f"{TMP}/{cert}.key")
-    made.load_verify_locations(f"{TMP}/ca.pem")
-    made.verify_mode = ssl.CERT_REQUIRED
-    return made
-
-
-class Proxy:
+class NamedProxy(Proxy):
     """To the tests' server, when the name asked for is a host's id."""
 
     def __init__(self, cert, ids):
         self.ids, self.asked = ids, []
-        self.context = context(cert)
-        self.context.sni_callback = self.choose
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        server_context = context(cert, "ca")
+        server_context.sni_callback = self.choose
+        super().__init__(server_context)
 
     def choose(self, _socket, name, _context):
         self.asked.append(name)
         return None if name in self.ids else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-
-    def accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        try:
-            client = self.context.wrap_socket(client, server_side=True)
-            server = socket.create_connection((HOST, int(PORT)))
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self.copy, args=(server, client), daemon=True).start()
-        self.copy(client, server)
-
-    @staticmethod
-    def copy(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def service(cert, answer, status=200):
@@ -114,7 +60,7 @@ def service(cert, answer, status=200):
         def handle_error(self, *_):
             pass
     server = Server(("127.0.0.1", 0), Handler)
-    server.socket = context(cert).wrap_socket(server.socket, server_side=True)
+    server.socket = context(cert, "ca").wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port, asked
 
@@ -154,7 +100,7 @@ def main():
     make_cert("client", "ca", "DNS:client")
     make_cert("unknown", "stranger", "DNS:client")
 
-    proxy = Proxy("server", [host_id])
+    proxy = NamedProxy("server", [host_id])
     good = metadata(proxy.port, [host_id], datacenter)
     port, asked = service("server", good)
     path = bundle("good", port)
@@ -208,7 +154,7 @@ def main():
         port, _ = service("server", answer)
         fails(1, message, bundle("bad", port))
     # the proxy: its own certificate is for its name, and a wrong datacenter is told
-    elsewhere = Proxy("elsewhere", [host_id])
+    elsewhere = NamedProxy("elsewhere", [host_id])
     port, _ = service("server", metadata(elsewhere.port, [host_id], datacenter))
     path = bundle("elsewhere", port)
     fails(3, "the server's certificate is for db.example, not for localhost", path)

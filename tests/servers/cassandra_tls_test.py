@@ -14,6 +14,7 @@ import time
 from cassandra.auth import PlainTextAuthProvider
 
 import driver
+from tls import Proxy, context, make_ca, make_cert, openssl
 
 MILLRACE, SCRIPTS, TMP = os.environ["MILLRACE"], os.environ["MILLRACE_SERVER_SCRIPTS"], os.environ["TMP"]
 PLAIN_HOST, PLAIN_PORT = os.environ["MILLRACE_TEST_CASSANDRA"].rsplit(":", 1)
@@ -47,63 +48,6 @@ def refused(host, port, message, status=3, **options):
 
 # ---- Certificates ----
 
-def openssl(*args):
-    subprocess.run(["openssl", *args], check=True, capture_output=True)
-
-
-def make_ca(name):
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{TMP}/{name}.key", "-out", f"{TMP}/{name}.pem", "-subj",
-            f"/CN={name}", "-days", "30")
-
-
-def make_cert(name, ca, names, days=30, ca_folder=TMP):
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{TMP}/{name}.key", "-out", f"{TMP}/{name}.csr", "-subj", f"/CN={name}")
-    with open(f"{TMP}/{name}.ext", "w") as out:
-        out.write(f"subjectAltName={names}\n")
-    openssl("x509", "-req", "-in", f"{TMP}/{name}.csr", "-CA", f"{ca_folder}/{ca}.pem", "-CAkey", f"{ca_folder}/{ca}.key", "-CAcreateserial",
-            "-out", f"{TMP}/{name}.pem", "-days", str(days), "-extfile", f"{TMP}/{name}.ext")
-
-
-class Proxy:
-    """TLS in front of the tests' own server, which has none."""
-
-    def __init__(self, cert, setup=lambda context: None):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(f"{TMP}/{cert}.pem", f"{TMP}/{cert}.key")
-        setup(self.context)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        try:
-            client = self.context.wrap_socket(client, server_side=True)
-            server = socket.create_connection((PLAIN_HOST, int(PLAIN_PORT)))
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self.copy, args=(server, client), daemon=True).start()
-        self.copy(client, server)
-
-    @staticmethod
-    def copy(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
 def certificates():
     make_ca("ca")
     make_ca("stranger")
@@ -111,7 +55,7 @@ def certificates():
     make_cert("elsewhere", "ca", "DNS:db.example,DNS:*.db.example")
     make_cert("expired", "ca", "DNS:localhost", days=-1)
     ca = {"tls": "true", "tls_ca-file": f"{TMP}/ca.pem"}
-    good, elsewhere, expired = Proxy("good").port, Proxy("elsewhere").port, Proxy("expired").port
+    good, elsewhere, expired = (Proxy(context(cert)).port for cert in ("good", "elsewhere", "expired"))
     works("localhost", good, **ca)
     works("127.0.0.1", good, **ca, compression="lz4")
     works("localhost", good, **ca, **{"protocol-version": "3"})
@@ -127,8 +71,9 @@ def certificates():
     refused("localhost", expired, "the server's certificate expired on ", **ca, tls_verify="ca")
     works("localhost", expired, tls="true", tls_verify="none")
     # TLS 1.2 alone, and a scan of some size through it
-    old = Proxy("good", lambda context: setattr(context, "maximum_version", ssl.TLSVersion.TLSv1_2)).port
-    works("localhost", old, **ca)
+    old = context("good")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    works("localhost", Proxy(old).port, **ca)
     # the tests' own server speaks no TLS
     refused(PLAIN_HOST, PLAIN_PORT, "the server does not speak TLS on this port", tls="true", tls_verify="none")
     # the options themselves

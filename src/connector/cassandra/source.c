@@ -49,58 +49,66 @@ static void explain_splits(const struct table *table, const struct scan_request 
         strbuf_printf(out, "; token ranges of %lld MB", (long long)cassandra_setting(table, "scan.split-size") >> 20);
 }
 
-static enum status describe(const struct table *table, const struct scan_request *request,
-                            enum pushdown_answer *answers, struct strbuf *explain, bool whole, struct error *err) {
+/* How a table would be read, for as long as a question about it takes. */
+struct inquiry {
     struct arena arena;
-    arena_init(&arena, NULL);
     struct cassandra_target target;
     struct cassandra_access access;
-    enum status status = cassandra_target_open(table, &arena, &target, err);
-    if (status == STATUS_OK) {
-        if (!answers) answers = ARENA_ARRAY(&arena, enum pushdown_answer, request->predicate_count + 1);
-        status = plan_access(&target, table, request, &arena, answers, &access, explain, err);
-        if (status == STATUS_OK && whole && access.kind != CASSANDRA_NOTHING) {
-            explain_splits(table, request, &access, explain);
-            strbuf_puts(explain, "; CQL: ");
-            cassandra_put_select(explain, target.schema, table, request, &access, pushed_limit(request, &access),
-                                 may_count(table, request, &access));
-        }
-        cassandra_handle_release(target.handle);
-    }
-    arena_destroy(&arena);
+};
+
+static void inquiry_close(struct inquiry *inquiry) {
+    if (inquiry->target.handle) cassandra_handle_release(inquiry->target.handle);
+    arena_destroy(&inquiry->arena);
+}
+
+/* answers, explain: as plan_access fills them, or NULL. Nothing is left to be closed when it fails. */
+static enum status inquiry_open(const struct table *table, const struct scan_request *request,
+                                enum pushdown_answer *answers, struct strbuf *explain, struct inquiry *out,
+                                struct error *err) {
+    *out = (struct inquiry){0};
+    arena_init(&out->arena, NULL);
+    if (!answers) answers = ARENA_ARRAY(&out->arena, enum pushdown_answer, request->predicate_count + 1);
+    enum status status = cassandra_target_open(table, &out->arena, &out->target, err);
+    if (status == STATUS_OK)
+        status = plan_access(&out->target, table, request, &out->arena, answers, &out->access, explain, err);
+    if (status != STATUS_OK) inquiry_close(out);
     return status;
 }
 
 static enum status source_pushdown(const struct table *table, const struct scan_request *request,
                                    enum pushdown_answer *answers, bool *limit_exact, struct strbuf *explain,
                                    struct error *err) {
-    TRY(describe(table, request, answers, explain, false, err));
+    struct inquiry inquiry;
+    TRY(inquiry_open(table, request, answers, explain, &inquiry, err));
+    inquiry_close(&inquiry);
     if (limit_exact) *limit_exact = false;
     return STATUS_OK;
 }
 
 static enum status source_explain(const struct table *table, const struct scan_request *request, struct strbuf *out,
                                   struct error *err) {
-    return describe(table, request, NULL, out, true, err);
+    struct inquiry inquiry;
+    TRY(inquiry_open(table, request, NULL, out, &inquiry, err));
+    const struct cassandra_access *access = &inquiry.access;
+    if (access->kind != CASSANDRA_NOTHING) {
+        explain_splits(table, request, access, out);
+        strbuf_puts(out, "; CQL: ");
+        cassandra_put_select(out, inquiry.target.schema, table, request, access, pushed_limit(request, access),
+                             may_count(table, request, access));
+    }
+    inquiry_close(&inquiry);
+    return STATUS_OK;
 }
 
 static enum status source_groups(const struct table *table, const struct scan_request *request, bool *taken,
                                  struct error *err) {
     *taken = false;
     if (!cassandra_setting_bool(table, "scan.aggregates-at-server")) return STATUS_OK; /* nothing to ask for */
-    struct arena arena;
-    arena_init(&arena, NULL);
-    struct cassandra_target target;
-    struct cassandra_access access;
-    enum status status = cassandra_target_open(table, &arena, &target, err);
-    if (status == STATUS_OK) {
-        enum pushdown_answer *answers = ARENA_ARRAY(&arena, enum pushdown_answer, request->predicate_count + 1);
-        status = plan_access(&target, table, request, &arena, answers, &access, NULL, err);
-        if (status == STATUS_OK) *taken = cassandra_groups_taken(target.schema, table, request, &access, &arena);
-        cassandra_handle_release(target.handle);
-    }
-    arena_destroy(&arena);
-    return status;
+    struct inquiry inquiry;
+    TRY(inquiry_open(table, request, NULL, NULL, &inquiry, err));
+    *taken = cassandra_groups_taken(inquiry.target.schema, table, request, &inquiry.access, &inquiry.arena);
+    inquiry_close(&inquiry);
+    return STATUS_OK;
 }
 
 static bool source_is_bounded(const struct table *table) {
