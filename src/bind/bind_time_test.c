@@ -362,8 +362,54 @@ static void temporal_joins(void **state) {
     assert_int_equal(test_cases(CASES(temporal_joins), true), 0);
 }
 
+static const struct table *find_table_of(const struct rel *rel, const char *name) {
+    if (rel->kind == REL_SCAN) return strcmp(rel->scan.table->name, name) == 0 ? rel->scan.table : NULL;
+    for (int i = 0; i < rel->input_count; i++) {
+        const struct table *found = find_table_of(rel->inputs[i], name);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+/* 'table.exec.async-lookup.buffer-capacity' becomes an option of tables that are looked up, unless they have it. */
+static void lookup_capacity(void **state) {
+    (void)state;
+    static const struct {
+        const char *sql, *expected; /* NULL: no such option */
+    } cases[] = {
+        {"SELECT name FROM live JOIN users FOR SYSTEM_TIME AS OF live.pt ON live.k = users.id", "7"},
+        {"SELECT name FROM live JOIN users /*+ OPTIONS('lookup.max-in-flight' = '9') */ FOR SYSTEM_TIME AS OF live.pt "
+         "ON live.k = users.id",
+         "9"},
+        {"SELECT name FROM live JOIN users ON live.k = users.id", NULL},
+    };
+    struct test_world world;
+    test_world_open(&world, true);
+    world.env.lookup_capacity = "7";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ast_statement *statement;
+        struct bound_query query;
+        assert_int_equal(parse_statement(cases[i].sql, strlen(cases[i].sql), &world.arena, &statement, &world.err),
+                         STATUS_OK);
+        assert_int_equal(bind_query(&world.env, (struct ast_query *)statement->root, &query, &world.err), STATUS_OK);
+        const struct table *users = find_table_of(query.rel, "users");
+        assert_non_null(users);
+        const char *value = option_find(&users->options, "lookup.max-in-flight");
+        if (cases[i].expected)
+            assert_string_equal(value, cases[i].expected);
+        else
+            assert_null(value);
+    }
+    test_world_close(&world);
+}
+
 const struct CMUnitTest bind_time_tests[] = {
-    cmocka_unit_test(over),          cmocka_unit_test(window_functions), cmocka_unit_test(batch_windows),
-    cmocka_unit_test(group_windows), cmocka_unit_test(time_attributes),  cmocka_unit_test(temporal_joins),
+    cmocka_unit_test(over),
+    cmocka_unit_test(window_functions),
+    cmocka_unit_test(batch_windows),
+    cmocka_unit_test(group_windows),
+    cmocka_unit_test(time_attributes),
+    cmocka_unit_test(temporal_joins),
+    cmocka_unit_test(lookup_capacity),
 };
 const size_t bind_time_tests_count = sizeof bind_time_tests / sizeof *bind_time_tests;

@@ -14,7 +14,8 @@
 #include "exec/executor.h"
 
 enum {
-    JOB_QUEUE_BYTES = 16 << 20,      /* blocks waiting per scan; with 64 MB TPC-H q01, q17 hold 1.5 times the memory and gain nothing */
+    JOB_QUEUE_BYTES =
+        16 << 20, /* blocks waiting per scan; with 64 MB TPC-H q01, q17 hold 1.5 times the memory and gain nothing */
     JOB_SINK_QUEUE_BYTES = 64 << 20, /* rows waiting per sink */
     JOB_MORSEL_RECORDS = 16384,      /* a longer range of a block is cut for parallel work */
     JOB_DEFAULT_STEP_ROWS = 500000,

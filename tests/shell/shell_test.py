@@ -238,6 +238,20 @@ def signals_stop_a_job_in_order(tmp):
         contains(err, "note: the same command goes on from here")
 
 
+@test
+def checkpoints_keep_their_distance(tmp):
+    script = job(tmp, 1000, ", 'number-of-rows'='1500'")
+
+    def checkpoints(name, pause):
+        _, err = run("run", script, "--checkpoint-dir", os.path.join(tmp, name), "-D", "execution.runtime-mode=streaming",
+                     "-D", "execution.checkpointing.interval=50 ms", "-D", f"execution.checkpointing.min-pause={pause}")
+        found = re.search(r"(\d+) checkpoints?", err)
+        return int(found.group(1)) if found else 0
+
+    often, seldom = checkpoints("often", "0 ms"), checkpoints("seldom", "1 h")
+    assert often >= 4 and seldom <= 2, (often, seldom)  # those are taken at the beginning and at the end
+
+
 def changes_of_two_files(tmp, ttl):
     """What COUNT(*) of a key says when the key comes again 2.5 s later."""
     folder = os.path.join(tmp, f"in{ttl[:1]}")
@@ -452,6 +466,10 @@ def shell_statements(tmp):
         t.expect(PROMPT)
         t.send("SELECT nothing;\n")
         contains(t.expect(PROMPT), "error: ")
+        t.send("SET 'sql-client.display.print-time-cost' = 'false'; SELECT 2 AS a;\n")
+        t.expect(r"\(1 row\)")
+        t.send("RESET 'sql-client.display.print-time-cost'; SELECT 3 AS a;\n")
+        t.expect(r"\(1 row, [\d.]+ \S+\)")
         t.send("CREATE TABLE t (a INT, b STRING, PRIMARY KEY (a) NOT ENFORCED);\n")
         t.expect(r"OK \(.*?\)")
         t.send("INSERT INTO t VALUES (1, 'one');\n")
