@@ -1532,13 +1532,13 @@ static struct rel *distinct_used(struct planner *p, struct rel *rel, const bool 
     return rel_aggregate(p->arena, plani_pick(p, rel, columns, key_count), key_count, keys, 0, NULL);
 }
 
-/* rel's used columns, of those that begin at `first`, are those of the pairs, which lie behind `before` columns. */
+/* rel's used columns, of those that begin at `first`, are those of the pairs, which begin at `at` of a rel behind `before` columns. */
 static enum status same_values(struct planner *p, const struct rel *rel, const bool *used, int first, const int *map,
-                               const struct rel *pairs, int before, struct expr_list *on, struct error *err) {
+                               const struct rel *pairs, int at, int before, struct expr_list *on, struct error *err) {
     for (int i = 0; i < rel->schema.column_count; i++) {
         if (!used[first + i]) continue;
         struct expr *same, *own = plani_column(p, &rel->schema, i);
-        struct expr *pair = expr_shift(p->arena, plani_column(p, &pairs->schema, map[first + i]), before);
+        struct expr *pair = expr_shift(p->arena, plani_column(p, &pairs->schema, at + map[first + i]), before);
         TRY(plani_call2(p, own->type->nullable ? "IS NOT DISTINCT FROM" : "=", own, pair, &same, err));
         plani_add(p, on, same);
     }
@@ -1565,9 +1565,9 @@ static enum status join_pairs(struct planner *p, struct rel *rel, struct rel *le
     TRY(filter_node(p, rel_filter(p->arena, join, plani_and(p, &queries)), join, &pairs, err));
     struct expr *mark = expr_true(p->arena), *found;
     pairs = append_exprs(p, pairs, &mark, 1, "$pair");
-    TRY(same_values(p, right, used, n, map, pairs, m, &to_pairs, err));
+    TRY(same_values(p, right, used, n, map, pairs, 0, m, &to_pairs, err));
     join = rel_join(p->arena, right, pairs, keeps_right ? JOIN_LEFT : JOIN_INNER, plani_and(p, &to_pairs));
-    TRY(same_values(p, left, used, 0, map, pairs, n + m, &to_left, err));
+    TRY(same_values(p, left, used, 0, map, join, m, n, &to_left, err));
     if (keeps_right) { /* without a pair its left values are NULL, and must not be equal to NULLs */
         found = expr_shift(p->arena, plani_column(p, &join->schema, m + count), n);
         TRY(plani_call2(p, "IS NOT NULL", found, NULL, &found, err));

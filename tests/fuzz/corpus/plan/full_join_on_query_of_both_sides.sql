@@ -1,0 +1,1 @@
+SELECT NOW ( ) FROM (VALUES (1, 2, 'x'), (3, 4, 'y')) AS x (a, b, c) FULL JOIN t AS i ON i.a = x.a AND EXISTS (SELECT 1 FROM items WHERE o = i.b AND qty = x.b)
