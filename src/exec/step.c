@@ -58,7 +58,10 @@ static enum status emit_decoded(struct decode_output *output, struct chunk *chun
 static enum status end_morsel(struct stage *stage, int instance, struct op_ctx *ctx, struct error *err) {
     for (int i = 0; i < stage->op_count; i++) {
         struct op *op = stage->ops[i];
-        if (op->class->end_morsel) TRY(op->class->end_morsel(op->instances[instance], ctx, err));
+        if (!op->class->end_morsel) continue;
+        int64_t start_ns = clock_monotonic_ns(); /* op_emit takes the time of those behind away */
+        TRY(op->class->end_morsel(op->instances[instance], ctx, err));
+        atomic_fetch_add_explicit(&op->nanos, clock_monotonic_ns() - start_ns, memory_order_relaxed);
     }
     return STATUS_OK;
 }
