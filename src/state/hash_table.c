@@ -24,23 +24,44 @@ static uint32_t entry_size(const struct state_table *table, const struct state_e
     return 1u << (32 - __builtin_clz(size - 1));
 }
 
+enum { RESIZE_PREFETCH = 8 /* buckets ahead: their entries lie anywhere */ };
+
+/* Twice as many buckets: every chain is cut into two, both in its order. */
+static void split_chains(const struct state_table *table, struct state_entry **buckets) {
+    uint32_t old_count = table->bucket_count; /* a power of two: this bit of the hash decides */
+    size_t hash_at = sizeof(struct state_entry_header) + table->payload_bytes;
+    for (uint32_t i = 0; i < old_count; i++) {
+        if (i + RESIZE_PREFETCH < old_count && table->buckets[i + RESIZE_PREFETCH])
+            __builtin_prefetch((const uint8_t *)table->buckets[i + RESIZE_PREFETCH] + hash_at);
+        struct state_entry **tails[2] = {&buckets[i], &buckets[i + old_count]};
+        for (struct state_entry *entry = table->buckets[i]; entry; entry = entry->header.next) {
+            int half = (row_hash(state_row(table, entry)) & old_count) != 0;
+            *tails[half] = entry;
+            tails[half] = &entry->header.next;
+        }
+        *tails[0] = *tails[1] = NULL;
+    }
+}
+
+/* Fewer buckets: each becomes what several were, one behind the other. */
+static void append_chains(const struct state_table *table, struct state_entry **buckets, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        struct state_entry **tail = &buckets[i];
+        for (uint32_t from = i; from < table->bucket_count; from += count) {
+            *tail = table->buckets[from];
+            while (*tail) tail = &(*tail)->header.next;
+        }
+    }
+}
+
+/* Chains keep their order, so that rows of one key come back in the same order afterwards. */
 void statei_resize(struct state_table *table, uint32_t count) {
     struct state_entry **buckets = xcalloc(count, sizeof *buckets);
     mem_charge(table->state->account, ((int64_t)count - table->bucket_count) * (int64_t)sizeof *buckets);
-    /* Chains keep their order, so that rows of one key come back in the same order afterwards. */
-    struct state_entry **tails = xcalloc(count, sizeof *tails);
-    for (uint32_t i = 0; i < table->bucket_count; i++)
-        for (struct state_entry *entry = table->buckets[i], *next; entry; entry = next) {
-            next = entry->header.next;
-            entry->header.next = NULL;
-            uint32_t bucket = (uint32_t)row_hash(state_row(table, entry)) & (count - 1);
-            if (tails[bucket])
-                tails[bucket]->header.next = entry;
-            else
-                buckets[bucket] = entry;
-            tails[bucket] = entry;
-        }
-    free(tails);
+    if (table->bucket_count && count > table->bucket_count)
+        split_chains(table, buckets);
+    else
+        append_chains(table, buckets, count);
     free(table->buckets);
     table->buckets = buckets;
     table->bucket_count = count;

@@ -74,7 +74,7 @@ struct state {
 static inline int64_t *statei_stamp(const struct state_table *table, struct state_entry *entry) {
     return (int64_t *)(void *)((uint8_t *)state_payload(entry) + table->payload_bytes - sizeof(int64_t));
 }
-/* Other buckets for the table's entries: count is a power of two. */
+/* Other buckets for the table's entries: twice as many, or a power of two below what there are (64 when there are none). */
 void statei_resize(struct state_table *table, uint32_t count);
 
 /* Memory of at least size_bytes (a multiple of 8), 8-aligned; the true size goes to *size_bytes. */
