@@ -646,6 +646,17 @@ static void scripts(void **state) {
     assert_null(stmt);
     assert_int_equal(offset, len);
 
+    /* A byte order mark in front is no part of the text. */
+    static const char marked[] = "\xEF\xBB\xBFSELECT 1; SELECT 2";
+    offset = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(parse_script_next(marked, sizeof marked - 1, &offset, &arena, &stmt, &err), STATUS_OK);
+        int line, column;
+        parse_position(marked, sizeof marked - 1, (size_t)stmt->offset, &line, &column);
+        assert_int_equal(line, 1);
+        assert_int_equal(column, i ? 11 : 1);
+    }
+
     /* A bad statement is skipped. */
     static const char bad[] = "SELECT FROM x; SELECT 'open;\n; SELECT 1";
     offset = 0;

@@ -405,7 +405,7 @@ static bool ends_line(char c) { return c == '\n'; }
 void parse_position(const char *text, size_t len, size_t offset, int *line, int *column) {
     if (offset > len) offset = len;
     *line = 1;
-    size_t begin = 0;
+    size_t begin = parse_begin(text, len);
     for (size_t i = 0; i < offset; i++)
         if (ends_line(text[i])) {
             ++*line;
@@ -418,8 +418,8 @@ void parse_position(const char *text, size_t len, size_t offset, int *line, int 
 
 /* The line around [offset, offset + length), cut to PRINT_WIDTH columns, and a line of carets under it. */
 static void print_source(const char *text, size_t len, size_t offset, size_t length, struct strbuf *out) {
-    size_t begin = offset, end = offset;
-    while (begin > 0 && !ends_line(text[begin - 1])) begin--;
+    size_t first = parse_begin(text, len), begin = offset, end = offset;
+    while (begin > first && !ends_line(text[begin - 1])) begin--;
     while (end < len && !ends_line(text[end])) end++;
     if (end > begin && text[end - 1] == '\r') end--;
     size_t mark_end = offset + length;

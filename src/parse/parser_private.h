@@ -88,6 +88,9 @@ struct parser {
 
 /* ---- token.c ---- */
 
+/* Where the text begins: behind a byte order mark, with which some editors begin a file; 3 or 0. */
+size_t parse_begin(const char *text, size_t len);
+
 /* Reads one statement that starts at or behind offset. Never fails: bad text becomes T_INVALID tokens. */
 void parse_tokenize(const char *text, size_t len, size_t offset, struct token_list *list);
 void parse_tokens_free(struct token_list *list);

@@ -386,9 +386,12 @@ static bool opens_block(const struct token_list *list) {
     }
 }
 
+size_t parse_begin(const char *text, size_t len) { return len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; }
+
 void parse_tokenize(const char *text, size_t len, size_t offset, struct token_list *list) {
     memset(list, 0, sizeof *list);
     list->deep_offset = -1;
+    if (offset == 0) offset = parse_begin(text, len);
     struct lex_input input = {.text = text, .len = len, .pos = offset};
     parse_flex_scanner scanner;
     if (parse_flex_open(&input, &scanner) != 0) abort(); /* out of memory */
