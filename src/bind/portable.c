@@ -168,6 +168,12 @@ static void check_unmarked(struct check *check, const struct ast_node *node) {
     case AST_WINDOW:
         if (AST_AS(node, ast_window)->exclude != AST_EXCLUDE_NONE) report(check, PORTABLE_FRAME_EXCLUDE, NULL, node);
         break;
+    case AST_CONSTRAINT: {
+        const struct ast_constraint *constraint = AST_AS(node, ast_constraint);
+        if (!constraint->unique && constraint->enforced == AST_ENFORCED_DEFAULT)
+            report(check, PORTABLE_ENFORCED_KEY, NULL, node);
+        break;
+    }
     case AST_CREATE_CONNECTION: report(check, PORTABLE_CONNECTION, NULL, node); break;
     case AST_MATCH_RECOGNIZE:
         if (AST_AS(node, ast_match_recognize)->rows_per_match == AST_ALL_ROWS_PER_MATCH)
