@@ -47,14 +47,16 @@ int str_distance(struct str a, struct str b, int limit) {
 
 const char *str_nearest(const char *name, const char *const *candidates, int count) {
     struct str wanted = str_from(name);
-    int limit = wanted.len <= 2 ? 1 : wanted.len <= 5 ? 2 : (int)(wanted.len / 3) + 1;
+    int limit = wanted.len <= 3 ? 1 : wanted.len <= 5 ? 2 : (int)(wanted.len / 3) + 1;
     const char *best = NULL;
     int best_distance = limit + 1;
     for (int i = 0; i < count; i++) {
         if (!candidates[i]) continue;
         struct str candidate = str_from(candidates[i]);
         int distance = str_distance(wanted, candidate, limit);
-        if (distance < best_distance && distance < (int)candidate.len) {
+        /* of two as near the longer one: letters are left out more often than put in */
+        bool nearer = distance < best_distance || (best && distance == best_distance && candidate.len > strlen(best));
+        if (nearer && distance < (int)candidate.len) {
             best_distance = distance;
             best = candidates[i];
         }

@@ -78,6 +78,12 @@ static const struct test_case types_cases[] = {
                                           "at: RAW('x', 'y')\n"},
     {"CREATE TABLE x1 (a FOO)", "UNDEFINED_NAME: type 'FOO' not found\n"
                                 "at: FOO\n"},
+    {"CREATE TABLE x1 (a TEXT)", "UNDEFINED_NAME: type 'TEXT' not found\n"
+                                 "at: TEXT\n"
+                                 "hint: here it is STRING\n"},
+    {"SELECT CAST(1 AS BIGNT)", "UNDEFINED_NAME: type 'BIGNT' not found\n"
+                                "at: BIGNT\n"
+                                "hint: did you mean BIGINT?\n"},
     {"CREATE TABLE x1 (a ROW<b INT, b INT>)", "DUPLICATE_NAME: the ROW has two fields 'b'\n"
                                               "at: b INT\n"},
 };

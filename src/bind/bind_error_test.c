@@ -75,6 +75,15 @@ static const struct test_case names_cases[] = {
     {"SELECT UPER(c) FROM t", "UNDEFINED_FUNCTION: function UPER not found\n"
                               "at: UPER\n"
                               "hint: did you mean UPPER?\n"},
+    {"SELECT cout(c) FROM t", "UNDEFINED_FUNCTION: function cout not found\n"
+                              "at: cout\n"
+                              "hint: did you mean COUNT?\n"}, /* no COT */
+    {"SELECT length(c) FROM t", "UNDEFINED_FUNCTION: function length not found\n"
+                                "at: length\n"
+                                "hint: here it is CHAR_LENGTH(text)\n"},
+    {"SELECT NVL(c, 'x') FROM t", "UNDEFINED_FUNCTION: function NVL not found\n"
+                                  "at: NVL\n"
+                                  "hint: here it is COALESCE(x, y)\n"},
     {"SELECT cat.db.f(a) FROM t", "UNDEFINED_FUNCTION: function cat.db.f not found\n"
                                   "at: cat.db.f\n"},
     {"SELECT a FROM LATERAL (SELECT t.a) AS x, t",

@@ -1,12 +1,59 @@
 /* Calls: scalar functions here, aggregates and OVER in bind_over.c, what belongs to GROUP BY in bind_group.c. */
 #include "bind/bind_private.h"
 
+/* Functions of other dialects, and what to write here. */
+static const struct {
+    const char *name, *instead;
+} foreign[] = {
+    {"ANY_VALUE", "FIRST_VALUE(x)"},
+    {"ARRAY_LENGTH", "CARDINALITY(array)"},
+    {"BOOL_AND", "COUNT(*) FILTER (WHERE NOT x) = 0"},
+    {"BOOL_OR", "COUNT(*) FILTER (WHERE x) > 0"},
+    {"COUNT_IF", "COUNT(*) FILTER (WHERE condition)"},
+    {"COUNTIF", "COUNT(*) FILTER (WHERE condition)"},
+    {"DATE_ADD", "TIMESTAMPADD(unit, count, time), or time + INTERVAL '1' DAY"},
+    {"DATE_DIFF", "TIMESTAMPDIFF(unit, from, to)"},
+    {"DATE_SUB", "time - INTERVAL '1' DAY"},
+    {"DATEADD", "TIMESTAMPADD(unit, count, time), or time + INTERVAL '1' DAY"},
+    {"DATEDIFF", "TIMESTAMPDIFF(unit, from, to)"},
+    {"EPOCH", "TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', time)"},
+    {"GEN_RANDOM_UUID", "UUID()"},
+    {"GETDATE", "CURRENT_TIMESTAMP"},
+    {"GROUP_CONCAT", "LISTAGG(x, ',')"},
+    {"ISNULL", "x IS NULL, or COALESCE(x, y)"},
+    {"JSON_EXTRACT", "JSON_VALUE(json, path), or JSON_QUERY for objects and arrays"},
+    {"LCASE", "LOWER(text)"},
+    {"LEN", "CHAR_LENGTH(text)"},
+    {"LENGTH", "CHAR_LENGTH(text)"},
+    {"LIST", "ARRAY_AGG(x)"},
+    {"MEDIAN", "PERCENTILE(x, 0.5)"},
+    {"NVL", "COALESCE(x, y)"},
+    {"POW", "POWER(x, y)"},
+    {"QUANTILE", "PERCENTILE(x, 0.5)"},
+    {"RANDOM", "RAND()"},
+    {"REGEXP_LIKE", "REGEXP(text, pattern)"},
+    {"REGEXP_MATCHES", "REGEXP(text, pattern)"},
+    {"SPLIT_PART", "SPLIT_INDEX(text, separator, index), counted from 0"},
+    {"STRFTIME", "DATE_FORMAT(time, 'yyyy-MM-dd HH:mm:ss')"},
+    {"STRING_AGG", "LISTAGG(x, ',')"},
+    {"STRING_SPLIT", "SPLIT(text, separator)"},
+    {"STRPOS", "POSITION(part IN text)"},
+    {"TO_CHAR", "DATE_FORMAT(time, 'yyyy-MM-dd HH:mm:ss'), or CAST(x AS STRING)"},
+    {"TRUNC", "TRUNCATE(x, digits)"},
+    {"UCASE", "UPPER(text)"},
+};
+
 static enum status undefined_function(const struct context *ctx, const struct ast_function *function,
                                       struct error *err) {
     struct binder *b = ctx->b;
     const char *name = name_to_string(b, function->name);
     enum status status =
         bind_error(b, err, STATUS_UNDEFINED_FUNCTION, &function->name->node, "function %s not found", name);
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (str_compare_nocase(name, foreign[i].name) != 0) continue;
+        error_hint(err, "here it is %s", foreign[i].instead);
+        return status;
+    }
     int count = function_count();
     const char **names = ARENA_ARRAY(b->arena, const char *, count);
     for (int i = 0; i < count; i++) names[i] = function_at(i)->name;

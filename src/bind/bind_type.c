@@ -44,6 +44,36 @@ static const struct type *time_type(struct arena *arena, const struct ast_type *
     return type_time(arena, id, precision, nullable);
 }
 
+/* Types of other dialects, and the one to take here. */
+static const struct {
+    const char *name, *instead;
+} foreign[] = {
+    {"BLOB", "BYTES"},         {"BOOL", "BOOLEAN"},
+    {"BYTEA", "BYTES"},        {"CLOB", "STRING"},
+    {"DATETIME", "TIMESTAMP"}, {"FLOAT4", "FLOAT"},
+    {"FLOAT8", "DOUBLE"},      {"HUGEINT", "DECIMAL(38, 0)"},
+    {"INT2", "SMALLINT"},      {"INT4", "INT"},
+    {"INT8", "BIGINT"},        {"INT64", "BIGINT"},
+    {"JSON", "STRING"},        {"JSONB", "STRING"},
+    {"LONG", "BIGINT"},        {"NUMBER", "DECIMAL"},
+    {"TEXT", "STRING"},        {"TIMESTAMPTZ", "TIMESTAMP_LTZ"},
+    {"UUID", "STRING"},
+};
+
+static void hint_type(const char *name, struct error *err) {
+    static const char *const names[] = {
+        "ARRAY",     "BIGINT",        "BINARY",  "BOOLEAN",  "BYTES",   "CHAR",      "DATE",   "DECIMAL",  "DOUBLE",
+        "FLOAT",     "INT",           "INTEGER", "INTERVAL", "MAP",     "NUMERIC",   "ROW",    "SMALLINT", "STRING",
+        "TIMESTAMP", "TIMESTAMP_LTZ", "TIME",    "MULTISET", "TINYINT", "VARBINARY", "VARCHAR"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (str_compare_nocase(name, foreign[i].name) != 0) continue;
+        error_hint(err, "here it is %s", foreign[i].instead);
+        return;
+    }
+    const char *near = str_nearest(name, names, (int)(sizeof names / sizeof *names));
+    if (near) error_hint(err, "did you mean %s?", near);
+}
+
 static const struct type *nested_type(struct arena *arena, const struct ast_type *type, int depth, bool nullable,
                                       struct error *err);
 
@@ -89,6 +119,7 @@ static const struct type *any_type(struct arena *arena, const struct ast_type *t
     default: {
         const char *name = type->name ? type->name->parts[type->name->count - 1].text : "?";
         error_set_at(err, STATUS_UNDEFINED_NAME, type->node.offset, type->node.length, "type '%s' not found", name);
+        hint_type(name, err);
         return NULL;
     }
     }

@@ -251,7 +251,7 @@ static const struct keyword *similar_keyword(const struct parser *parser, int32_
     if (token->kind != T_IDENT || parser->text[token->offset] == '`' || token->length < 2 || token->length > 40)
         return NULL;
     struct str word = {parser->text + token->offset, (size_t)token->length};
-    int limit = word.len <= 2 ? 1 : word.len <= 7 ? 2 : 3;
+    int limit = word.len <= 3 ? 1 : word.len <= 7 ? 2 : 3;
     const struct keyword *best = NULL;
     int best_distance = limit + 1;
     for (int i = 0; i < parse_keyword_count; i++) {
