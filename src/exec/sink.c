@@ -409,18 +409,19 @@ static enum status put(struct net_output *output, const uint8_t *row, enum row_k
 /* A row as text, for the message of a conflict. */
 static enum status conflict_error(const struct sink_shared *shared, const struct op_instance *inst, const uint8_t *row,
                                   struct error *err) {
+    const typeof(inst->op->node->sink) *sink = &inst->op->node->sink;
     struct strbuf text = {0};
     struct arena arena;
     arena_init(&arena, NULL);
     for (int i = 0; i < shared->key_count; i++) {
         struct value value = row_get(&shared->layout, row, i, &arena);
         if (i) strbuf_puts(&text, ", ");
-        strbuf_puts(&text, inst->op->node->inputs[0]->schema.names[shared->order[i]]);
+        strbuf_puts(&text, sink->table->columns[sink->columns[shared->order[i]]].name);
         strbuf_puts(&text, " = ");
         value_print(&text, &value, NULL);
     }
     error_set(err, STATUS_CONFLICT, "two different rows for the key (%s) of table %s", text.data ? text.data : "",
-              inst->op->node->sink.table->name);
+              sink->table->name);
     error_hint(err, "INSERT INTO … ON CONFLICT DO DEDUPLICATE keeps one of them");
     strbuf_free(&text);
     arena_destroy(&arena);

@@ -228,14 +228,19 @@ const char *plani_table_name(struct planner *p, const struct table *table) {
                         table->database ? table->database : "", table->database ? "." : "", table->name);
 }
 
-enum status plani_connector(struct planner *p, const struct table *table, const struct connector **out,
-                            struct error *err) {
-    if (!table->connector)
-        return error_set(err, STATUS_INVALID_OPTION, "table '%s' has no connector", plani_table_name(p, table));
+enum status plani_connector(struct planner *p, const struct table *table, int32_t offset, int32_t length,
+                            const struct connector **out, struct error *err) {
+    if (!table->connector) {
+        error_set_at(err, STATUS_INVALID_OPTION, offset, length, "table '%s' has no connector",
+                     plani_table_name(p, table));
+        error_hint(err, "say where its rows are: WITH ('connector' = ...), or make it with CREATE TABLE, without "
+                        "TEMPORARY, in a catalog that keeps rows, as default_catalog does");
+        return STATUS_INVALID_OPTION;
+    }
     *out = p->options->find_connector(table->connector);
     if (!*out)
-        return error_set(err, STATUS_INVALID_OPTION, "table '%s' has the unknown connector '%s'",
-                         plani_table_name(p, table), table->connector);
+        return error_set_at(err, STATUS_INVALID_OPTION, offset, length, "table '%s' has the unknown connector '%s'",
+                            plani_table_name(p, table), table->connector);
     return STATUS_OK;
 }
 
@@ -258,7 +263,7 @@ enum status plani_scan_node(struct planner *p, const struct rel *rel, const stru
                             struct error *err) {
     const struct table *table = rel->scan.table;
     const struct connector *connector;
-    TRY(plani_connector(p, table, &connector, err));
+    TRY(plani_connector(p, table, rel->offset, rel->length, &connector, err));
     if (!connector->source)
         return error_set_at(err, STATUS_NOT_SUPPORTED, rel->offset, rel->length,
                             "table '%s' cannot be read: connector '%s' has no source", plani_table_name(p, table),

@@ -358,7 +358,7 @@ static enum status groups_of_source(struct planner *p, const struct rel *rel, st
     for (int i = 0; i < scan->scan.predicate_count; i++)
         if (!scan->scan.exact[i]) return STATUS_OK;
     const struct connector *connector;
-    TRY(plani_connector(p, scan->scan.table, &connector, err));
+    TRY(plani_connector(p, scan->scan.table, scan->offset, scan->length, &connector, err));
     if (!connector->source || !connector->source->groups) return STATUS_OK;
     struct scan_groups *groups = ARENA_NEW(p->arena, struct scan_groups);
     struct scan_aggregate *aggregates = ARENA_ARRAY(p->arena, struct scan_aggregate, call_count + 1);

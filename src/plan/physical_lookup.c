@@ -222,7 +222,7 @@ static bool finds_one(const struct table *table, const struct lookup_keys *keys)
 
 static enum status lookup_connector(struct planner *p, const struct rel *rel, const struct lookup_side *side,
                                     const struct connector **out, struct error *err) {
-    TRY(plani_connector(p, side->scan->scan.table, out, err));
+    TRY(plani_connector(p, side->scan->scan.table, side->scan->offset, side->scan->length, out, err));
     if (rel->join.type != JOIN_INNER && rel->join.type != JOIN_LEFT)
         return error_set_at(err, STATUS_NOT_SUPPORTED, rel->offset, rel->length,
                             "a lookup join is an INNER or a LEFT join, not %s", join_type_name(rel->join.type));
@@ -371,7 +371,7 @@ static enum status can_look_up(struct planner *p, const struct rel *rel, struct 
     if (!read_lookup_side(p, rel->inputs[1], &choice->side)) return STATUS_OK;
     const struct rel *scan = choice->side.scan;
     if (scan->scan.predicate_count || scan->scan.limit >= 0) return STATUS_OK;
-    TRY(plani_connector(p, scan->scan.table, &choice->connector, err));
+    TRY(plani_connector(p, scan->scan.table, scan->offset, scan->length, &choice->connector, err));
     if (!choice->connector->lookup) return STATUS_OK;
     TRY(read_settings(p, scan->scan.table, &choice->settings, err));
     plani_join_keys(p, rel, &choice->keys);

@@ -193,7 +193,7 @@ enum status plani_plan_sink(struct planner *p, const struct bound_insert *insert
                             struct planned **out, struct error *err) {
     const struct table *table = insert->table;
     const struct connector *connector;
-    TRY(plani_connector(p, table, &connector, err));
+    TRY(plani_connector(p, table, insert->offset, insert->length, &connector, err));
     if (!connector->sink)
         return error_set_at(err, STATUS_NOT_SUPPORTED, insert->offset, insert->length,
                             "table '%s' cannot be written: connector '%s' has no sink", plani_table_name(p, table),

@@ -112,7 +112,7 @@ enum status plan_delete_where(struct arena *query_arena, const struct bound_inse
     const struct connector *connector;
     struct rel *rel;
     *taken = false;
-    TRY(plani_connector(&planner, deletion->table, &connector, err));
+    TRY(plani_connector(&planner, deletion->table, deletion->offset, deletion->length, &connector, err));
     if (!connector->sink || !connector->sink->delete_where) return STATUS_OK;
     TRY(plan_optimize(query_arena, deletion->rel, options, &rel, err));
     while (rel->kind == REL_PROJECT) rel = rel->inputs[0];

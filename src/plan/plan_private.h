@@ -204,8 +204,9 @@ struct planned *plani_distribute(struct planner *p, struct planned *input, const
 /* The share of rows for which a condition holds, 0..1. */
 /* Of the input's rows; in: its estimate, NULL when nothing is known. (statistics.c) */
 double plani_selectivity(struct planner *p, const struct expr *condition, const struct estimate *in);
-enum status plani_connector(struct planner *p, const struct table *table, const struct connector **out,
-                            struct error *err);
+/* offset, length: the table's place in the script, for errors. */
+enum status plani_connector(struct planner *p, const struct table *table, int32_t offset, int32_t length,
+                            const struct connector **out, struct error *err);
 const char *plani_table_name(struct planner *p, const struct table *table);
 
 /* physical_aggregate.c, physical_join.c, physical_lookup.c, physical_rank.c, physical_sink.c */

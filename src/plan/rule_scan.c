@@ -192,7 +192,7 @@ static const struct scan_top *table_top(struct planner *p, const struct rel *sca
 static enum status offer_scan(struct planner *p, struct rel *scan, const struct expr_list *conjuncts,
                               const struct want *want, struct rel **out, struct expr_list *rest, struct error *err) {
     const struct connector *connector;
-    TRY(plani_connector(p, scan->scan.table, &connector, err));
+    TRY(plani_connector(p, scan->scan.table, scan->offset, scan->length, &connector, err));
     if (!connector->source || !connector->source->pushdown) {
         *rest = *conjuncts;
         *out = scan;

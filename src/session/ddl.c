@@ -84,6 +84,14 @@ static enum status infer_columns(struct statement_ctx *ctx, const struct connect
     return STATUS_OK;
 }
 
+/* Places a failure at the value of an option. */
+static enum status place_at_option(const struct option_list *options, const char *key, enum status status,
+                                   struct error *err) {
+    for (int i = 0; i < options->count && options->offsets && err; i++)
+        if (strcmp(options->keys[i], key) == 0) err->offset = options->offsets[i];
+    return status;
+}
+
 enum status session_check_table(struct statement_ctx *ctx, const struct catalog *catalog, struct table *table,
                                 struct error *err) {
     const char *name = option_find(&table->options, "connector");
@@ -109,9 +117,7 @@ enum status session_check_table(struct statement_ctx *ctx, const struct catalog 
         error_detail(err, "connectors: %s", list.data ? list.data : "");
         if (near) error_hint(err, "did you mean '%s'?", near);
         strbuf_free(&list);
-        for (int i = 0; i < table->options.count && table->options.offsets && err; i++)
-            if (strcmp(table->options.keys[i], "connector") == 0) err->offset = table->options.offsets[i];
-        return STATUS_INVALID_OPTION;
+        return place_at_option(&table->options, "connector", STATUS_INVALID_OPTION, err);
     }
     table->connector = connector->name;
     static const struct option_def common[] = {
@@ -120,14 +126,10 @@ enum status session_check_table(struct statement_ctx *ctx, const struct catalog 
     const struct option_def *tables[4] = {common};
     int table_count = 1;
     if (connector->options) tables[table_count++] = connector->options;
-    const char *format_name = connector->has_format ? option_find(&table->options, "format") : NULL;
-    if (format_name) {
-        const struct format *format = format_find(format_name);
-        if (!format) {
-            error_set(err, STATUS_INVALID_OPTION, "there is no format '%s'", format_name);
-            error_detail(err, "formats: csv, json, parquet, raw");
-            return STATUS_INVALID_OPTION;
-        }
+    if (connector->has_format && option_find(&table->options, "format")) {
+        const struct format *format;
+        enum status status = format_lookup(&table->options, "format", &format, err);
+        if (status != STATUS_OK) return place_at_option(&table->options, "format", status, err);
         tables[table_count++] = format->options;
     }
     TRY(options_check(&table->options, tables, arena_printf(ctx->arena, "connector '%s'", connector->name), err));

@@ -50,19 +50,28 @@ static void put_error_line(struct runner *runner, const char *kind, const char *
     strbuf_free(&line);
 }
 
-void runner_error(struct runner *runner, const struct error *err, const char *text, size_t len, const char *name) {
+/* begin: where the statement begins that an error without a place of its own belongs to, or -1. */
+static void show_error(struct runner *runner, const struct error *err, const char *text, size_t len, int32_t begin,
+                       const char *name) {
     if (!runner->exit_status) runner->exit_status = status_exit(err->code);
     struct strbuf shown = {0};
+    int line, column;
     if (name && text && err->offset >= 0) {
-        int line, column;
         parse_position(text, len, (size_t)err->offset, &line, &column);
         strbuf_printf(&shown, "%s:%d:%d: ", name, line, column);
+    } else if (name && text && begin >= 0) {
+        parse_position(text, len, (size_t)begin, &line, &column);
+        strbuf_printf(&shown, "%s:%d: ", name, line);
     } else if (name) {
         strbuf_printf(&shown, "%s: ", name);
     }
     parse_error_print(err, text, len, &shown);
     put_error_line(runner, "error: ", shown.data);
     strbuf_free(&shown);
+}
+
+void runner_error(struct runner *runner, const struct error *err, const char *text, size_t len, const char *name) {
+    show_error(runner, err, text, len, -1, name);
 }
 
 /* ---- The result handler ---- */
@@ -327,7 +336,7 @@ bool runner_text(struct runner *runner, const char *text, size_t len, size_t *of
             if (err.code == STATUS_CANCELLED && signals_pending())
                 put_error_line(runner, "", runner->error_terminal ? "\ncancelled" : "cancelled");
             else
-                runner_error(runner, &err, text, len, name);
+                show_error(runner, &err, text, len, statement ? statement->offset : -1, name);
             go_on = runner->keep_going;
         }
         if (stopped(runner)) go_on = false;

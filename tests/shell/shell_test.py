@@ -99,6 +99,16 @@ def errors(tmp):
         err = run("sql", "-f", f, status=1)[1]
         contains(err, f"error: {f}:3:7: the result of SUM is out of range for BIGINT")
         contains(err, "\n        " + "^" * len(f"SUM(a){over}") + "\n")
+    # an error of the data has no place in the SQL: the line where its statement begins
+    f = file(tmp, "data.sql", "CREATE TABLE f (a INT) WITH ('connector' = 'filesystem', 'format' = 'csv',\n"
+             f"  'path' = '{file(tmp, 'data.csv', '1' + chr(10) + 'x' + chr(10))}');\n/* all */ SELECT a\nFROM f;\n")
+    contains(run("sql", "-f", f, status=1)[1], f"error: {f}:3: ")
+    # editors of Windows put a byte order mark in front
+    f = file(tmp, "marked.sql", "\ufeffSELECT 1 AS a; SELECT b;\n")
+    out, err = run("sql", "-f", f, status=1)
+    equal(out, "a\n1\n")
+    contains(err, f"error: {f}:1:23: column 'b' not found")
+    contains(err, "\n  SELECT 1 AS a; SELECT b;\n" + " " * 24 + "^\n")
     # a failing init file stops everything
     out, err = run("sql", "-i", f, "-e", "SELECT 9 AS z", status=1)
     assert "9" not in out, out
