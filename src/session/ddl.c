@@ -259,16 +259,18 @@ static enum status create_table(struct statement_ctx *ctx, const struct ast_crea
     struct object_name name;
     TRY(session_resolve(ctx->session, create->name, &name, err));
     struct bind_env env;
-    session_bind_env(ctx->session, ctx->arena, true, &env);
     struct table *table = ARENA_NEW(ctx->arena, struct table);
     struct ast_insert *insert = NULL;
-    bool replaces = create->or_replace || create->replace;
+    bool replaces = create->or_replace || create->replace, streaming = true;
     if (create->query) {
+        struct bound_query bound;
         struct used_objects used;
-        TRY(session_make_insert(ctx, ctx->arena, create->name, create->query, &create->node, true, &used, &insert,
+        TRY(session_bind_query(ctx, create->query, &bound, &streaming, err));
+        TRY(session_make_insert(ctx, ctx->arena, create->name, create->query, &create->node, streaming, &used, &insert,
                                 err));
         if (replaces) TRY(check_not_read(create, &name, &used, err));
     }
+    session_bind_env(ctx->session, ctx->arena, streaming, &env);
     if (leaves_columns_open(create)) {
         *table = (struct table){.watermark_column = -1, .options = options_of(ctx->arena, &create->spec.options)};
     } else {
@@ -293,10 +295,9 @@ static enum status create_table(struct statement_ctx *ctx, const struct ast_crea
 static enum status define_view(struct statement_ctx *ctx, const struct object_name *name, const struct ast_query *query,
                                const struct ast_list *names, const struct ast_node *node, struct table *out,
                                struct error *err) {
-    struct bind_env env;
-    session_bind_env(ctx->session, ctx->arena, true, &env);
     struct bound_query bound;
-    TRY(bind_query(&env, query, &bound, err));
+    bool streaming;
+    TRY(session_bind_query(ctx, query, &bound, &streaming, err));
     const struct schema *schema = &bound.rel->schema;
     if (names->count && names->count != schema->column_count)
         return error_set_at(err, STATUS_INVALID_QUERY, node->offset, node->length,

@@ -283,9 +283,8 @@ static enum status bind_one_query(struct statement_ctx *ctx, const struct ast_qu
     return bind_query(&env, query, out, err);
 }
 
-/* Binds in the mode that the settings and the sources ask for. */
-static enum status bind_any_query(struct statement_ctx *ctx, const struct ast_query *query, struct bound_query *out,
-                                  bool *streaming, struct error *err) {
+enum status session_bind_query(struct statement_ctx *ctx, const struct ast_query *query, struct bound_query *out,
+                               bool *streaming, struct error *err) {
     enum runtime_mode mode = runtime_mode(ctx->session);
     *streaming = mode == MODE_STREAMING;
     TRY(bind_one_query(ctx, query, *streaming, out, err));
@@ -374,7 +373,7 @@ static bool result_order(const struct plan *plan, struct arena *arena, const str
 enum status session_query(struct statement_ctx *ctx, const struct ast_query *query, struct error *err) {
     struct bound_query bound;
     bool streaming;
-    TRY(bind_any_query(ctx, query, &bound, &streaming, err));
+    TRY(session_bind_query(ctx, query, &bound, &streaming, err));
     struct plan_options options = planner_options(ctx->session, streaming);
     struct plan *plan;
     TRY(plan_query(ctx->arena, &bound, &options, &plan, err));
@@ -681,7 +680,7 @@ enum status session_explain(struct statement_ctx *ctx, const struct ast_explain 
     struct bound_insert *inserts = NULL;
     struct bound_query query;
     if (target->kind == AST_QUERY) {
-        TRY(bind_any_query(ctx, AST_AS(target, ast_query), &query, &streaming, err));
+        TRY(session_bind_query(ctx, AST_AS(target, ast_query), &query, &streaming, err));
     } else if (target->kind == AST_CREATE_MATERIALIZED_TABLE) { /* what would be written */
         const struct ast_create_materialized_table *create = AST_AS(target, ast_create_materialized_table);
         streaming = !session_is_full(ctx, create);

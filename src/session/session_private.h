@@ -207,6 +207,9 @@ enum status session_check_database(struct statement_ctx *ctx, const struct objec
 /* name and options live as long as the session. */
 enum status session_open_catalog(struct statement_ctx *ctx, const char *name, const struct option_list *options,
                                  struct catalog **out, struct error *err);
+/* Binds in the mode that the settings and the sources ask for; *streaming: which one. */
+enum status session_bind_query(struct statement_ctx *ctx, const struct ast_query *query, struct bound_query *out,
+                               bool *streaming, struct error *err);
 /* INSERT INTO name, the query's columns into those of the same names; in arena. *used: what the query names. streaming: how the query is
  * bound. */
 enum status session_make_insert(struct statement_ctx *ctx, struct arena *arena, struct ast_name *name,
