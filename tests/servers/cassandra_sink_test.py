@@ -357,6 +357,27 @@ def modifications(db):
     equal("all deleted", rows_of(db, "SELECT * FROM modified"), [])
 
 
+def decimal_keys(db):
+    """1.0 and 1.00 are two partitions: UPDATE and DELETE name the one that they have read, or say that they cannot."""
+    db.execute("CREATE TABLE decimal_keys (k decimal, v int, PRIMARY KEY (k))")
+    db.execute("CREATE TABLE decimal_lists (k frozen<list<decimal>>, v int, PRIMARY KEY (k))")
+    for k in ("1", "1.0", "1.00", "2.00"):
+        db.execute(f"INSERT INTO decimal_keys (k, v) VALUES ({k}, 1)")
+    refused("UPDATE decimal_keys SET v = 2;", "UPDATE of", "decimal in the partition key, 'k'", "declare the column as STRING")
+    refused("DELETE FROM decimal_keys WHERE v = 1;", "DELETE of", "decimal in the partition key, 'k'")
+    refused("DELETE FROM decimal_lists WHERE v = 1;", "decimal in the partition key, 'k'")
+
+    def rows():
+        return sorted((str(k), v) for k, v in rows_of(db, "SELECT k, v FROM decimal_keys"))
+    equal("as before", rows(), [("1", 1), ("1.0", 1), ("1.00", 1), ("2.00", 1)])
+    table = "CREATE TEMPORARY TABLE d (k {}, v INT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'cassandra', 'hosts' = '" + \
+        ADDRESS + f"', 'keyspace' = '{KEYSPACE}', 'table' = 'decimal_keys');\n"
+    sql(table.format("STRING") + "UPDATE d SET v = 2 WHERE k <> '1.0'; DELETE FROM d WHERE k = '1';")
+    equal("by STRING", rows(), [("1.0", 1), ("1.00", 2), ("2.00", 2)])
+    sql(table.format("DECIMAL(10, 2)") + "UPDATE d SET v = 3 WHERE k = 2; DELETE FROM d WHERE k = 1 AND v = 2;")
+    equal("with declared digits", rows(), [("1.0", 1), ("2.00", 3)])
+
+
 def merging(db):
     """MERGE does not overwrite a row that ON has not found, whether its table is read whole or by key."""
     db.execute("CREATE TABLE stock (item int, place text, n int, PRIMARY KEY (item, place))")
@@ -478,7 +499,7 @@ def volume(db):
         equal("rows", out.strip().split("\n")[1], f"30000,{partitions},30000,30000")
 
 
-TESTS = [cells, constants, per_row, keys, partitions, conditional, counters, lists, changelog, modifications, merging, truncation,
+TESTS = [cells, constants, per_row, keys, partitions, conditional, counters, lists, changelog, modifications, decimal_keys, merging, truncation,
          embedded, errors, consistency, rates, volume]
 
 

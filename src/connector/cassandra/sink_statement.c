@@ -102,6 +102,34 @@ static enum status check_declared_key(const struct draft *draft, struct error *e
     return STATUS_INVALID_QUERY;
 }
 
+/* Is there a decimal in it whose digits nobody declared? */
+static bool loses_digits(const struct cass_codec *codec) {
+    if (codec->cass->id == CASS_DECIMAL && codec->type->id == TYPE_DECIMAL)
+        return codec->type->precision == CASS_DECIMAL_PRECISION && codec->type->scale == CASS_DECIMAL_SCALE;
+    for (int i = 0; i < codec->child_count; i++)
+        if (loses_digits(&codec->children[i])) return true;
+    return false;
+}
+
+/* UPDATE and DELETE write the keys that they have read. To Cassandra 1.0 and 1.00 are two partitions, and as SQL's usual type for a
+ * decimal neither is written as it was. Where a type was declared, its scale is taken for that of the values. */
+static enum status check_exact_key(const struct draft *draft, struct error *err) {
+    const struct sink *sink = draft->sink;
+    if (draft->options->statement == SINK_INSERT) return STATUS_OK;
+    for (int k = 0; k < sink->partition_count; k++) {
+        const struct cass_codec *codec = &sink->codecs[sink->key[k]];
+        if (!loses_digits(codec)) continue;
+        error_set(err, STATUS_NOT_SUPPORTED,
+                  "%s of %s cannot name its rows: the digits of a decimal in the partition key, '%s', are not kept",
+                  draft->options->statement == SINK_UPDATE ? "UPDATE" : "DELETE", full_name(draft), codec->column);
+        error_hint(err,
+                   "a table with 'connector' = 'cassandra' may declare the column as STRING, which keeps them, or as "
+                   "DECIMAL(p, s) when all values have s digits");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return STATUS_OK;
+}
+
 /* ---- What Cassandra does not do ---- */
 
 static enum status check_counters(const struct draft *draft, struct error *err) {
@@ -325,6 +353,7 @@ enum status sink_prepare(struct sink *sink, const struct table *table, const str
     TRY(take_columns(&draft, err));
     TRY(check_key(&draft, err));
     TRY(check_declared_key(&draft, err));
+    TRY(check_exact_key(&draft, err));
     TRY(check_counters(&draft, err));
     TRY(check_lists(&draft, err));
     TRY(check_conditional(&draft, err));
