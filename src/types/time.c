@@ -117,10 +117,19 @@ static bool read_char(const char **p, const char *end, char c) {
     return true;
 }
 
+/* "2024", "+12024", "-0044": a sign as put_date writes it. */
+static bool read_year(const char **p, const char *end, int32_t *year) {
+    if (read_char(p, end, '+')) return read_number(p, end, 5, 7, year) && *year > 9999;
+    bool negative = read_char(p, end, '-');
+    if (!read_number(p, end, 4, negative ? 7 : 4, year) || *year < 1) return false;
+    if (negative) *year = -*year;
+    return true;
+}
+
 /* "2024-01-05", "2024-1-5", "2024-1", "2024" */
 static bool read_date(const char **p, const char *end, int32_t *days) {
     int32_t year, month = 1, day = 1;
-    if (!read_number(p, end, 4, 4, &year) || year < 1) return false;
+    if (!read_year(p, end, &year)) return false;
     if (read_char(p, end, '-')) {
         if (!read_number(p, end, 1, 2, &month)) return false;
         if (read_char(p, end, '-') && !read_number(p, end, 1, 2, &day)) return false;
@@ -279,10 +288,13 @@ bool timestamp_parse(struct str text, int precision, const struct time_zone *zon
         seconds = (int64_t)days * 86400 + time / NANOS_PER_SECOND;
         nanos = (int32_t)(time % NANOS_PER_SECOND);
     }
-    if (has_offset)
+    if (has_offset) {
         seconds -= offset;
-    else if (zone)
-        seconds = time_zone_to_utc(zone, seconds * MICROS_PER_SECOND) / MICROS_PER_SECOND;
+    } else if (zone) {
+        int64_t micros;
+        if (__builtin_mul_overflow(seconds, MICROS_PER_SECOND, &micros)) return false;
+        seconds = time_zone_to_utc(zone, micros) / MICROS_PER_SECOND;
+    }
     return compose(seconds, nanos, precision, out);
 }
 

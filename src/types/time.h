@@ -48,7 +48,8 @@ bool date_from_civil(int32_t year, int32_t month, int32_t day, int32_t *days);
 struct time_zone; /* below */
 
 /* Texts. Parsers accept what Flink's CAST accepts: "2024-1-5", "2024-5", "2024-01-05 10:11", "…T10:11:12.123456789", blanks
- * around; date_parse also a timestamp, of which it takes the date. For TIMESTAMP_LTZ the text is in `zone` (NULL: UTC), a
+ * around, and the years that formatters write: "-0044-03-15", "+12024-01-01"; date_parse also a timestamp, of which it takes the
+ * date. For TIMESTAMP_LTZ the text is in `zone` (NULL: UTC), a
  * trailing Z or offset is honoured: the result is then UTC. Fractions beyond the precision are cut. They return false on bad
  * text or out of range. Formatters return the length; `precision` digits of fraction, more are cut; years outside
  * 0000 … 9999 carry a sign. */

@@ -92,7 +92,7 @@ SCALARS = {
     "decimal": lambda: decimal.Decimal(number(120)).scaleb(-rng.randrange(0, 40)),
     "float": lambda: rng.choice([0.0, float("inf"), single(rng.uniform(-1e6, 1e6))]),
     "double": lambda: rng.choice([1e300, -5e-324, float("-inf"), rng.uniform(-1, 1)]),
-    "date": lambda: Date(rng.randrange(-700000, 2900000)), "time": lambda: Time(rng.randrange(86400 * 10**9)),
+    "date": lambda: Date(rng.choice([rng.randrange(-10**8, -720000), rng.randrange(-700000, 2900000), rng.randrange(3 * 10**6, 10**8)])), "time": lambda: Time(rng.randrange(86400 * 10**9)),
     "timestamp": lambda: EPOCH + datetime.timedelta(milliseconds=rng.randrange(-10**13, 10**14)),
     "uuid": lambda: uuid.UUID(int=rng.getrandbits(128), version=4), "timeuuid": uuid.uuid1,
     "inet": lambda: str(ipaddress.ip_address(rng.choice([rng.randrange(2**32), rng.randrange(2**96, 2**128)]))),
