@@ -159,6 +159,9 @@ static void put_columns(struct strbuf *buf, const struct table *table, const int
 
 /* Keys whose values are never shown: Flink's list, matched anywhere in the key. */
 bool option_key_is_secret(const char *key) {
+    static const char *const of_columns[] = {"cql-type.", "fields."}; /* the rest is a column's name */
+    for (size_t i = 0; i < sizeof of_columns / sizeof *of_columns; i++)
+        if (strncmp(key, of_columns[i], strlen(of_columns[i])) == 0) return false;
     static const char *const parts[] = {"password",     "secret",      "account.key", "apikey",        "api-key",
                                         "auth-params",  "service-key", "token",       "basic-auth",    "jaas.config",
                                         "http-headers", "private-key", "passphrase",  "sasl.password", "credential"};

@@ -114,7 +114,7 @@ struct catalog {
 struct table *table_copy(struct arena *arena, const struct table *table);
 /* The CREATE TABLE / CREATE VIEW statement that makes it (secrets masked). */
 void table_print_create(struct strbuf *buf, const struct table *table);
-/* Does the key look as if its value should not be shown ("password", "token", …)? */
+/* Does the key look as if its value should not be shown ("password", "token", …)? Not in names of columns: "cql-type.token". */
 bool option_key_is_secret(const char *key);
 /* "\nWITH (…)" with secrets masked; nothing when there are none. */
 void table_print_options(struct strbuf *buf, const struct option_list *options);

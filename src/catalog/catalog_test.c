@@ -130,6 +130,10 @@ static void printing(void **state) {
                         "FRESHNESS = INTERVAL '3' MINUTE\n"
                         "REFRESH_MODE = CONTINUOUS\n"
                         "AS SELECT 1");
+    assert_true(option_key_is_secret("sasl.PassWord"));
+    assert_false(option_key_is_secret("topic"));
+    assert_false(option_key_is_secret("cql-type.token")); /* a column's name */
+    assert_false(option_key_is_secret("fields.password.kind"));
     strbuf_clear(&buf);
     table_print_create(&buf, make_view(&arena, "v"));
     assert_string_equal(buf.data, "CREATE VIEW `c`.`db`.`v` (\n  `n`\n)\nAS SELECT count(*) FROM t");
