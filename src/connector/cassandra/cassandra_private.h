@@ -48,6 +48,8 @@ void cassandra_notes_print(struct cassandra_notes *notes, struct cassandra_handl
 int64_t cassandra_setting(const struct table *table, const char *key);
 bool cassandra_setting_bool(const struct table *table, const char *key);
 const char *cassandra_setting_text(const struct table *table, const char *key);
+/* A table of a catalog has the catalog's connection, all but 'tracing', and its own place: options that say otherwise are an error. */
+enum status cassandra_check_connection(const struct option_list *options, struct error *err);
 enum status cassandra_consistency(const struct table *table, enum cql_consistency otherwise, enum cql_consistency *out,
                                   struct error *err);
 /* 'sink.consistency', 'consistency', LOCAL_QUORUM. */

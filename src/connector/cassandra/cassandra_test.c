@@ -1075,6 +1075,16 @@ static void options(void **state) {
     assert_int_equal(status_exit(err.code), 3);
     option_add(&away.options, &arena, "hosts", "127.0.0.1:x", -1);
     assert_int_equal(cassandra_target_open(&away, &arena, &target, &err), STATUS_INVALID_OPTION);
+    /* a catalog's table is where the catalog has it */
+    static const char *const others[] = {"hosts", "table", "keyspace", "read-timeout", "protocol-version"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        int catalogs_data;
+        struct table of_catalog = {.name = "t", .database = "ks", .connector_data = &catalogs_data};
+        option_add(&of_catalog.options, &arena, others[i], "5", -1);
+        assert_int_equal(cassandra_target_open(&of_catalog, &arena, &target, &err), STATUS_INVALID_OPTION);
+        assert_non_null(strstr(err.message, "of a catalog's table is the catalog's to say"));
+        assert_non_null(strstr(err.message, others[i]));
+    }
 }
 
 static void option_names_are_unique(void **state) {

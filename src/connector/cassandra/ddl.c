@@ -379,6 +379,7 @@ static enum status print_create(const struct table *table, const struct udt_find
     const struct option_def *tables[] = {cassandra_options, NULL};
     struct key key;
     TRY(options_check(&table->options, tables, "a table in Cassandra", err));
+    TRY(cassandra_check_connection(&table->options, err));
     TRY(plan_key(table, arena, &key, err));
     TRY(check_properties(table, err));
     TRY(check_metadata_columns(table, arena, err));

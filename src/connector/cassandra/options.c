@@ -382,6 +382,21 @@ static const char *const connection_keys[] = {"hosts",
                                               "protocol-version"};
 enum { CONNECTION_KEYS = sizeof connection_keys / sizeof *connection_keys };
 
+enum status cassandra_check_connection(const struct option_list *options, struct error *err) {
+    static const char *const others[] = {"keyspace", "table"};
+    const char *found = NULL;
+    for (int i = 0; i < CONNECTION_KEYS && !found; i++) {
+        const char *key = given_name(options, connection_keys[i]);
+        if (strcmp(key, "tracing") != 0 && option_given(options, key)) found = key;
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others && !found; i++)
+        if (option_given(options, others[i])) found = others[i];
+    if (!found) return STATUS_OK;
+    error_set(err, STATUS_INVALID_OPTION, "option '%s' of a catalog's table is the catalog's to say", found);
+    error_hint(err, "CREATE CATALOG with it, or CREATE TEMPORARY TABLE with 'connector' = 'cassandra'");
+    return STATUS_INVALID_OPTION;
+}
+
 struct cassandra_handle {
     struct cassandra_handle *next;
     char *values[CONNECTION_KEYS]; /* NULL: not given */

@@ -323,6 +323,7 @@ enum status cassandra_target_open(const struct table *table, struct arena *arena
     struct cassandra_target target = {0};
     const char *keyspace = table->database, *name = table->name;
     if (table->connector_data) { /* of a catalog */
+        TRY(cassandra_check_connection(&table->options, err)); /* hints */
         TRY(catalog_handle(table, &target.handle, err));
     } else {
         keyspace = option_find(&table->options, "keyspace");
