@@ -42,6 +42,12 @@ struct load {
 
 /* ---- The command line ---- */
 
+/* Patterns that match nothing are the connector's to say. */
+static enum status check_readable(const char *path, struct error *err) {
+    if (strcmp(path, "-") == 0 || strpbrk(path, "*?[{") || access(path, R_OK) == 0) return STATUS_OK;
+    return error_set(err, STATUS_IO_ERROR, "cannot read '%s': %s", path, strerror(errno));
+}
+
 static enum status read_operands(struct load *load, struct error *err) {
     const struct transfer_args *args = load->args;
     int into = 0;
@@ -52,6 +58,7 @@ static enum status read_operands(struct load *load, struct error *err) {
         return STATUS_USAGE;
     }
     struct strbuf paths = {0};
+    for (int i = 0; i < into; i++) TRY(check_readable(args->operands[i], err));
     for (int i = 0; i < into; i++) {
         load->is_stdin |= strcmp(args->operands[i], "-") == 0;
         strbuf_printf(&paths, "%s%s", i ? "\n" : "", args->operands[i]);
@@ -347,7 +354,8 @@ static enum status check_bad_path(const struct load *load, struct error *err) {
 
 static void print_summary(struct load *load, enum status status) {
     const struct figures *figures = &load->transfer->figures;
-    int64_t bad = figures->bad_records + figures->refused_rows;
+    int64_t bad = figures->bad_records + figures->refused_rows, kept = bad_file_count(load->bad);
+    if (bad < kept) bad = kept; /* a load that fails leaves some of its figures behind */
     int64_t written = figures->rows_out - figures->refused_rows - figures->unapplied_rows;
     struct strbuf text = {0};
     if (load->checkpoint && status == STATUS_OK && figures->rows_in == 0 && figures->steps > 0) {
@@ -358,13 +366,14 @@ static void print_summary(struct load *load, enum status status) {
     }
     text_put_count(&text, figures->rows_in);
     strbuf_puts(&text, figures->rows_in == 1 ? " row read, " : " rows read, ");
+    if (status != STATUS_OK && !load->args->dry_run) strbuf_puts(&text, "at most "); /* were on their way */
     text_put_count(&text, written > 0 ? written : 0);
     strbuf_puts(&text, load->args->dry_run ? " good, nothing written, " : " written, ");
     text_put_count(&text, bad);
     strbuf_puts(&text, " bad");
     transfer_put_speed(&text, load->transfer, figures->rows_in);
     transfer_summary(load->transfer, text.data);
-    if (load->bad && bad_file_count(load->bad)) {
+    if (kept) {
         strbuf_clear(&text);
         strbuf_printf(&text, "bad rows: %s; what is wrong with them: %s", load->bad_options.path,
                       bad_file_reasons_path(load->bad));

@@ -218,7 +218,10 @@ def bad_rows(session):
     check("empty" in json.loads(open(path("keys.bad.reasons")).read())["error"], "reason")
     # too many
     out, err = run("load", "people.csv", "INTO", table, "--max-errors", "2", status=1)
-    check("more than 2 rows are bad" in err, err)
+    check("more than 2 rows are bad" in err and " 3 bad in " in err, err)
+    # what did not arrive is not said to be written
+    out, err = run("load", "keys.csv", "INTO", f"{KEYSPACE}.keys", "--consistency", "THREE", "-o", "max-attempts=1", status=3)
+    check("rows read, at most " in err and "THREE" in err, err)
 
 
 def wrong_usage(session):
@@ -227,7 +230,8 @@ def wrong_usage(session):
             (["load", "people.csv", "INTO", f"{KEYSPACE}.peopl"], 1, 'did you mean "people"?'),
             (["load", write("extra.csv", "id,n,nam\n"), "INTO", table], 1, "did you mean 'name'?"),
             (["load", write("nokey.csv", "id,name\n"), "INTO", table], 1, "no field for column 'n', which is part of the key"),
-            (["load", "missing.csv", "INTO", table], 1, "missing.csv"),
+            (["load", "missing.csv", "INTO", table], 1, "error: cannot read 'missing.csv': No such file or directory\n"),
+            (["load", "people.csv", "missing.csv", "INTO", table, "--no-header"], 1, "error: cannot read 'missing.csv': No such file"),
             (["load", "people.csv", table], 2, "INTO"),
             (["load", "people.csv", "INTO", table, "--limit", "x"], 2, "--limit")]:
         check(words in run(*args, status=status)[1], args, words, run(*args, status=status)[1])
