@@ -44,7 +44,8 @@ struct load {
 
 /* Patterns that match nothing are the connector's to say. */
 static enum status check_readable(const char *path, struct error *err) {
-    if (strcmp(path, "-") == 0 || strpbrk(path, "*?[{") || access(path, R_OK) == 0) return STATUS_OK;
+    const char *name = strncmp(path, "file://", 7) == 0 ? path + 7 : path;
+    if (strcmp(path, "-") == 0 || strpbrk(path, "*?[{") || access(name, R_OK) == 0) return STATUS_OK;
     return error_set(err, STATUS_IO_ERROR, "cannot read '%s': %s", path, strerror(errno));
 }
 

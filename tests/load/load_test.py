@@ -165,6 +165,7 @@ def many_files(tmp):
     write(tmp, "p2.csv", "id,name,v\n5,e,5\n")
     contains(load(tmp, "dir", "c.csv.gz", "p?.csv", "INTO", "t"), "5 rows read, 5 written")
     equal(select(tmp, "SELECT id, name FROM t ORDER BY id"), "1,a\n2,b\n3,c\n4,d\n5,e\n")
+    contains(load(tmp, f"file://{tmp}/p2.csv", "INTO", "t"), "1 row read, 1 written")
     write(tmp, "p3.csv", "id,v,name\n6,6,f\n")
     contains(load(tmp, "p?.csv", "INTO", "t", status=1), "p3.csv: field 2 of the header line is 'v', in p2.csv it is 'name'")
 
