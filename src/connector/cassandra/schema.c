@@ -322,7 +322,7 @@ enum status cassandra_target_open(const struct table *table, struct arena *arena
                                   struct error *err) {
     struct cassandra_target target = {0};
     const char *keyspace = table->database, *name = table->name;
-    if (table->connector_data) { /* of a catalog */
+    if (table->connector_data) {                               /* of a catalog */
         TRY(cassandra_check_connection(&table->options, err)); /* hints */
         TRY(catalog_handle(table, &target.handle, err));
     } else {
