@@ -662,13 +662,20 @@ static enum status join_node(struct binder *b, const struct ast_join *join, stru
     return STATUS_OK;
 }
 
+static bool is_true_literal(const struct ast_node *node) {
+    const struct ast_literal *literal = (const struct ast_literal *)node;
+    return node->kind == AST_LITERAL && literal->literal_kind == AST_LITERAL_BOOLEAN && literal->boolean;
+}
+
 static enum status bind_join(struct binder *b, const struct ast_join *join, struct scope *parent, struct rel **rel,
                              struct scope **scope, struct error *err) {
     struct join_parts parts = {.temporal_column = -1};
     if (join->type == AST_JOIN_ASOF || join->type == AST_JOIN_LEFT_ASOF)
         return bind_asof_join(b, join, parent, rel, scope, err);
     TRY(join_type_of(b, join, &parts.type, err));
-    if (join->right->kind == AST_UNNEST) return bind_unnest_join(b, join, parts.type, parent, rel, scope, err);
+    bool conditional = parts.type == JOIN_LEFT && join->on && !is_true_literal(join->on);
+    if (join->right->kind == AST_UNNEST && !conditional)
+        return bind_unnest_join(b, join, parts.type, parent, rel, scope, err);
     TRY(bind_join_inputs(b, join, parent, &parts, err));
     struct scope *both;
     TRY(scope_combine(b, parts.left_scope, parts.right_scope, join->right, &both, err));
@@ -705,7 +712,7 @@ static enum status bind_from_kind(struct binder *b, const struct ast_node *node,
     case AST_TABLE_FUNCTION:
         return bind_table_function(b, (const struct ast_table_function *)node, parent, rel, scope, err);
     case AST_JOIN: return bind_join(b, (const struct ast_join *)node, parent, rel, scope, err);
-    case AST_UNNEST: return bind_unnest(b, (const struct ast_unnest *)node, parent, rel, scope, err);
+    case AST_UNNEST: return bind_unnest(b, (const struct ast_unnest *)node, parent, left, rel, scope, err);
     case AST_PIVOT: return bind_pivot(b, (const struct ast_pivot *)node, parent, rel, scope, err);
     case AST_UNPIVOT: return bind_unpivot(b, (const struct ast_unpivot *)node, parent, rel, scope, err);
     case AST_MATCH_RECOGNIZE: return not_supported(b, err, node, "MATCH_RECOGNIZE");

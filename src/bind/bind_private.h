@@ -331,9 +331,10 @@ enum status bind_table(struct binder *b, const struct ast_name *name, const stru
 enum status alias_scope(struct binder *b, struct scope *parent, const struct query_result *result,
                         const struct ast_alias *alias, const char *name, const struct table *table, struct scope **out,
                         struct error *err);
-/* UNNEST as a table of its own, and on the right of a join. (bind_unnest.c) */
-enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct rel **rel,
-                        struct scope **scope, struct error *err);
+/* UNNEST as a table of its own, and on the right of a join, of a LEFT JOIN with no condition but TRUE. left: NULL, or the scope of the
+ * left side that the collections see as a query around, which makes the join a lateral one. (bind_unnest.c) */
+enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct scope *left,
+                        struct rel **rel, struct scope **scope, struct error *err);
 enum status bind_unnest_join(struct binder *b, const struct ast_join *join, enum join_type type, struct scope *parent,
                              struct rel **rel, struct scope **scope, struct error *err);
 /* ASOF JOIN (bind_asof.c), PIVOT and UNPIVOT (bind_pivot.c). */

@@ -1,5 +1,5 @@
 /* UNNEST: the elements of collections as rows. On the right of a join its arguments see the left side's columns; elsewhere it is a
- * table of its own over one row. */
+ * table of its own over one row. A LEFT JOIN with a condition joins that table as a lateral query. */
 #include "bind/bind_private.h"
 
 /* The collections over scope. */
@@ -67,12 +67,12 @@ static enum status element_scope(struct binder *b, const struct ast_unnest *ref,
     return alias_scope(b, parent, &elements, &ref->alias, NULL, NULL, out, err);
 }
 
-enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct rel **rel,
-                        struct scope **scope, struct error *err) {
+enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct scope *parent, struct scope *left,
+                        struct rel **rel, struct scope **scope, struct error *err) {
     struct rel *one, *all;
     TRY_REL(one, b, rel_one_row(b), &ref->node, err);
     struct scope *none = ARENA_NEW(b->arena, struct scope); /* the row's column has no name */
-    none->parent = parent;
+    none->parent = left ? left : parent;
     scope_set_rel(none, one);
     struct expr **collections;
     TRY(bind_collections(b, ref, none, &collections, err));
@@ -82,6 +82,8 @@ enum status bind_unnest(struct binder *b, const struct ast_unnest *ref, struct s
     struct expr **exprs = ARENA_ARRAY(b->arena, struct expr *, count);
     for (int i = 0; i < count; i++) exprs[i] = column_of(b, all, i + 1);
     TRY_REL(*rel, b, rel_project(b->arena, all, count, exprs, (const char **)all->schema.names + 1), &ref->node, err);
+    /* without a reference to the left side the join is a plain one, and no level of its own */
+    if (left && !left->outer_used) *rel = rel_shift_outer(b, *rel, -1);
     scope_set_rel(*scope, *rel);
     return STATUS_OK;
 }
@@ -111,11 +113,6 @@ enum status bind_unnest_join(struct binder *b, const struct ast_join *join, enum
     TRY(bind_condition(&ctx, join->on, &condition, err));
     condition = expr_fold(b->arena, condition);
     if (is_true(condition)) return STATUS_OK;
-    if (type == JOIN_LEFT) {
-        enum status status = not_supported(b, err, join->on, "a condition other than TRUE of LEFT JOIN UNNEST");
-        error_hint(err, "LEFT JOIN LATERAL (SELECT ... FROM UNNEST(...) WHERE ...) ON TRUE");
-        return status;
-    }
     TRY_REL(*rel, b, filter(b, *rel, condition), join->on, err);
     scope_set_rel(both, *rel);
     return STATUS_OK;
