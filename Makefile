@@ -4,7 +4,7 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SETUP ?=
 
-.PHONY: all debug asan-build tsan-build test test-unit asan tsan lint format demo demo-cassandra bench callgrind callgrind-update fuzz random-queries clean help
+.PHONY: all debug asan-build tsan-build test test-unit asan tsan lint format demo demo-cassandra bench callgrind callgrind-update fuzz random-queries flink-oracle clean help
 
 all:
 	@scripts/install-deps build
@@ -69,6 +69,10 @@ random-queries: all
 	@scripts/python-env python3 tests/random/run --streams --spill --details \
 	  --queries $(or $(RANDOM_QUERIES),10000) $(if $(RANDOM_SEED),--seed $(RANDOM_SEED))
 
+flink-oracle:
+	@scripts/install-deps servers
+	@tests/flink/flink_oracle.py
+
 clean:
 	rm -rf build build-debug build-asan build-tsan build-fuzz
 
@@ -85,4 +89,5 @@ help:
 	@echo 'make callgrind       instructions of the main kernels beside the baseline; callgrind-update rewrites it'
 	@echo 'make fuzz            the fuzzers, FUZZ_SECONDS (default 600) each'
 	@echo 'make random-queries  RANDOM_QUERIES (default 10000) random queries beside DuckDB (tests/random/README.md)'
+	@echo 'make flink-oracle    the expected results of tests/sql beside a real Flink, which it downloads (tests/flink/README.md)'
 	@echo 'make clean           remove all build folders'

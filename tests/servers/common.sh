@@ -1,4 +1,4 @@
-# Shared by cassandra.sh and kafka.sh: the cache, Java 17, artifacts from Maven Central, ports. Sourced, not run.
+# Shared by cassandra.sh, kafka.sh and flink.sh: the cache, Java 17, artifacts from Maven Central, ports. Sourced, not run.
 
 MILLRACE_CACHE=${MILLRACE_CACHE:-$HOME/.cache/millrace}
 
