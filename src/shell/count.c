@@ -22,7 +22,7 @@ static void put_query(struct strbuf *sql, const struct transfer_args *args, cons
         if (args->consistency) transfer_put_option(sql, "consistency", args->consistency);
         strbuf_puts(sql, ") */");
     }
-    if (args->where) strbuf_printf(sql, " WHERE %s", args->where);
+    transfer_put_where(sql, args);
 }
 
 static enum status count_all(struct transfer *transfer, const struct table *table, struct error *err) {

@@ -15,20 +15,15 @@
 enum status transfer_sql(struct transfer *transfer, const char *sql, struct error *err) {
     struct arena arena;
     arena_init(&arena, NULL);
-    size_t offset = 0, len = strlen(sql);
-    enum status status = STATUS_OK;
+    size_t len = strlen(sql);
+    struct ast_statement *statement;
     signals_running(transfer->session);
     progress_start(&transfer->runner->progress, transfer->runner->error_terminal);
     transfer->runner->progress.transfer = true;
     transfer->runner->progress.writes = transfer->writes;
     transfer->start_ns = clock_monotonic_ns();
-    while (status == STATUS_OK) {
-        struct ast_statement *statement = NULL;
-        arena_reset(&arena);
-        status = parse_script_next(sql, len, &offset, &arena, &statement, err);
-        if (status != STATUS_OK || !statement) break;
-        status = session_execute(transfer->session, statement, sql, len, &transfer->handler, err);
-    }
+    enum status status = parse_statement(sql, len, &arena, &statement, err);
+    if (status == STATUS_OK) status = session_execute(transfer->session, statement, sql, len, &transfer->handler, err);
     transfer->elapsed_ns = clock_monotonic_ns() - transfer->start_ns;
     transfer->figures = transfer->runner->progress.now;
     progress_erase(&transfer->runner->progress);
@@ -283,6 +278,22 @@ void transfer_summary(struct transfer *transfer, const char *text) {
 
 /* ---- Running ---- */
 
+/* --where is put into a statement: it has to be a condition as it stands, and nothing behind it. */
+static enum status check_where(struct transfer *transfer, struct error *err) {
+    const char *where = transfer->args->where;
+    struct ast_node *condition;
+    if (!where) return STATUS_OK;
+    enum status status = parse_expression(where, strlen(where), &transfer->arena, &condition, err);
+    if (status == STATUS_OK) return STATUS_OK;
+    err->offset = -1;
+    error_prefix(err, "option '--where'");
+    return status;
+}
+
+void transfer_put_where(struct strbuf *sql, const struct transfer_args *args) {
+    if (args->where) strbuf_printf(sql, " WHERE %s\n", args->where); /* a comment in it ends there */
+}
+
 /* CREATE CATALOG by --host. */
 static enum status connect_hosts(struct transfer *transfer, struct error *err) {
     const struct transfer_args *args = transfer->args;
@@ -302,10 +313,10 @@ static enum status connect_hosts(struct transfer *transfer, struct error *err) {
     if (password && args->user) transfer_put_option(&sql, "password", password);
     for (int i = 0; i < args->catalog_option_count; i++)
         transfer_put_option(&sql, args->catalog_options[i].key, args->catalog_options[i].value);
-    strbuf_puts(&sql, "); USE CATALOG " TRANSFER_CATALOG);
+    strbuf_putc(&sql, ')');
     enum status status = transfer_sql(transfer, sql.data, err);
     strbuf_free(&sql);
-    return status;
+    return status == STATUS_OK ? transfer_sql(transfer, "USE CATALOG " TRANSFER_CATALOG, err) : status;
 }
 
 void transfer_run(struct runner *runner, const struct command_line *line) {
@@ -322,7 +333,7 @@ void transfer_run(struct runner *runner, const struct command_line *line) {
                                                .query_progress = true,
                                                .progress = on_progress};
     struct error err;
-    if (connect_hosts(&transfer, &err) != STATUS_OK)
+    if (check_where(&transfer, &err) != STATUS_OK || connect_hosts(&transfer, &err) != STATUS_OK)
         runner_error(runner, &err, NULL, 0, NULL);
     else if (line->command == COMMAND_LOAD)
         transfer_load(&transfer);

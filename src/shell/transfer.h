@@ -28,8 +28,10 @@ void transfer_count(struct transfer *transfer);
 /* Runs the command of the command line; the files of -i have been run. */
 void transfer_run(struct runner *runner, const struct command_line *line);
 
-/* Executes statements separated by semicolons. */
+/* Executes one statement; anything behind it is an error, and nothing is executed. */
 enum status transfer_sql(struct transfer *transfer, const char *sql, struct error *err);
+/* " WHERE" and the condition of --where, if there is one. */
+void transfer_put_where(struct strbuf *sql, const struct transfer_args *args);
 enum status transfer_set(struct transfer *transfer, const char *key, const char *value, struct error *err);
 
 /* "ks.t", "`my ks`.t", "\"T\".t": the parts, quotes removed. STATUS_USAGE. */

@@ -179,7 +179,7 @@ static enum status write_rows(struct unload *unload, const int *columns, int cou
         strbuf_put_literal(&sql, unload->args->consistency, strlen(unload->args->consistency));
         strbuf_puts(&sql, ") */");
     }
-    if (unload->args->where) strbuf_printf(&sql, " WHERE %s", unload->args->where);
+    transfer_put_where(&sql, unload->args);
     if (unload->limit >= 0) strbuf_printf(&sql, " LIMIT %lld", (long long)unload->limit);
     enum status status = transfer_sql(unload->transfer, sql.data, err);
     strbuf_free(&sql);

@@ -235,6 +235,15 @@ def wrong_usage(session):
             (["load", "people.csv", table], 2, "INTO"),
             (["load", "people.csv", "INTO", table, "--limit", "x"], 2, "--limit")]:
         check(words in run(*args, status=status)[1], args, words, run(*args, status=status)[1])
+    # a condition, a query: one, and nothing behind it
+    before = contents(session, "people")
+    for args in (["unload", table, "TO", "-", "--where", f"n = 1; TRUNCATE TABLE {table}"], ["count", table, "--where", f"n = 1; TRUNCATE TABLE {table}"],
+                 ["count", table, "--where", "n = 1 UNION ALL SELECT 1"], ["unload", table, "TO", "-", "--where", "n = 1 LIMIT 1"],
+                 ["unload", "--query", f"SELECT 1; TRUNCATE TABLE {table}", "TO", "-"]):
+        err = run(*args, status=1)[1]
+        check("option '--where'" in err or "more text behind the end" in err, args, err)
+    equal("untouched", contents(session, "people"), before)
+    check(len(run("unload", table, "TO", "-", "--where", "n > 0 -- all", "--limit", "2")[0].split("\n")) == 4, "LIMIT behind a comment")
     done = subprocess.run([MILLRACE, "load", "people.csv", "INTO", table, "--host", "127.0.0.1:1"], capture_output=True, text=True,
                           cwd=TMP, timeout=100)
     equal("exit status without a server", done.returncode, 3)
