@@ -1,6 +1,7 @@
 /* millrace load: files as a temporary table of the filesystem connector, whose columns have the types of the table's, and an
  * INSERT from one into the other. Reading, conversion, writing, steps and checkpoints are the engine's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,6 +50,22 @@ static enum status check_readable(const char *path, struct error *err) {
     return error_set(err, STATUS_IO_ERROR, "cannot read '%s': %s", path, strerror(errno));
 }
 
+/* What can be read only once is standard input from now on: its header line is read before its rows. */
+static bool is_pipe(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
+static enum status open_pipe(const struct load *load, struct error *err) {
+    const char *path = load->args->operands[0];
+    if (!load->is_stdin || strcmp(path, "-") == 0) return STATUS_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+        return error_set(err, STATUS_IO_ERROR, "cannot read '%s': %s", path, strerror(errno));
+    close(fd);
+    return STATUS_OK;
+}
+
 static enum status read_operands(struct load *load, struct error *err) {
     const struct transfer_args *args = load->args;
     int into = 0;
@@ -60,14 +77,12 @@ static enum status read_operands(struct load *load, struct error *err) {
     }
     struct strbuf paths = {0};
     for (int i = 0; i < into; i++) TRY(check_readable(args->operands[i], err));
-    for (int i = 0; i < into; i++) {
-        load->is_stdin |= strcmp(args->operands[i], "-") == 0;
-        strbuf_printf(&paths, "%s%s", i ? "\n" : "", args->operands[i]);
-    }
-    load->paths = arena_strdup(load->arena, paths.data);
-    strbuf_free(&paths);
+    for (int i = 0; i < into; i++) load->is_stdin |= strcmp(args->operands[i], "-") == 0 || is_pipe(args->operands[i]);
     if (load->is_stdin && into > 1)
-        return error_set(err, STATUS_USAGE, "standard input is loaded alone, without other files");
+        return error_set(err, STATUS_USAGE, "standard input, or a pipe, is loaded alone, without other files");
+    for (int i = 0; i < into; i++) strbuf_printf(&paths, "%s%s", i ? "\n" : "", args->operands[i]);
+    load->paths = load->is_stdin ? "-" : arena_strdup(load->arena, paths.data);
+    strbuf_free(&paths);
     return transfer_format(args, args->operands[0], &load->format, err);
 }
 
@@ -80,7 +95,8 @@ static enum status read_options(struct load *load, struct error *err) {
     if (args->checkpoint) load->checkpoint = args->checkpoint;
     if (args->resume && !load->checkpoint) load->checkpoint = arena_printf(load->arena, "%s.load", load->table->name);
     if (load->checkpoint && load->is_stdin)
-        return error_set(err, STATUS_USAGE, "standard input cannot be read again from where it was: no --checkpoint");
+        return error_set(err, STATUS_USAGE,
+                         "standard input, or a pipe, cannot be read again from where it was: no --checkpoint");
     const char *for_cassandra = args->rate ? "--rate" : args->consistency ? "--consistency" : NULL;
     if (for_cassandra && strcmp(load->table->connector ? load->table->connector : "store", "store") == 0)
         return error_set(err, STATUS_USAGE, "option '%s' is for tables of Cassandra", for_cassandra);
@@ -391,6 +407,7 @@ static enum status prepare(struct load *load, struct error *err) {
     TRY(transfer_table(transfer, args->operands[args->operand_count - 1], &load->table, err));
     TRY(read_options(load, err));
     TRY(check_bad_path(load, err));
+    TRY(open_pipe(load, err));
     TRY(find_names(load, err));
     TRY(load_columns_match(load->table, load->names, load->name_count, args->map, args->ignore_extra, load->arena,
                            &load->columns, err));

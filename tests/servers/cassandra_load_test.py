@@ -272,6 +272,31 @@ def settings(session):
     equal("counters", contents(session, "hits"), [("a", 5), ("b", 1)])
 
 
+def pipes(session):
+    """Pipes are read once and stay what they are, as do devices and links."""
+    session.execute("CREATE TABLE piped (k int PRIMARY KEY, v text)")
+    pipe, table = path("pipe"), f"{KEYSPACE}.piped"
+    os.mkfifo(pipe)
+
+    def with_pipe(shell, *args):
+        process = subprocess.Popen(["sh", "-c", shell], cwd=TMP, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command(*args), capture_output=True, text=True, timeout=60, cwd=TMP)
+        equal(f"{args}: {done.stderr}", done.returncode, 0)
+        return process.communicate(timeout=60)[0]
+    with_pipe("printf 'v,k\\na,1\\nb,2\\n' > pipe", "load", "pipe", "INTO", table)
+    with_pipe("""printf '{"k":3,"v":"c"}\\n' > pipe""", "load", "pipe", "INTO", table, "--format", "json")
+    with_pipe("printf '4,d\\n' > pipe", "load", "pipe", "INTO", table, "--no-header", "--columns", "k,v")
+    equal("from pipes", contents(session, "piped"), [(1, "a"), (2, "b"), (3, "c"), (4, "d")])
+    out = with_pipe("cat pipe", "unload", table, "TO", "pipe", "--where", "k = 3")
+    equal("into a pipe", out.replace("\n", ";"), "k,v;3,c;")
+    os.symlink("led.csv", path("link.csv"))
+    write("led.csv", "old")
+    run("unload", table, "TO", "link.csv", "--where", "k = 1")
+    check(os.path.islink(path("link.csv")) and open(path("led.csv")).read() == "k,v\n1,a\n", "what a link leads to is replaced")
+    check("is loaded alone" in run("load", "pipe", "people.csv", "INTO", table, status=2)[1], "a pipe and a file")
+    check("cannot be read again" in run("load", "pipe", "INTO", table, "--resume", status=2)[1], "a pipe again")
+
+
 # ---- Killed and started again ----------------------------------------------------------------------------------------
 
 def counts(session):
@@ -346,7 +371,7 @@ def main():
     session = cluster.connect()
     session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     session.set_keyspace(KEYSPACE)
-    for test in (every_type, bad_rows, wrong_usage, settings, counts, kills):
+    for test in (every_type, bad_rows, wrong_usage, settings, pipes, counts, kills):
         if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
             continue
         start = time.monotonic()
