@@ -1,8 +1,11 @@
 /* millrace unload: an INSERT into a temporary table of the filesystem connector. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shell/signals.h"
 #include "shell/text.h"
@@ -13,7 +16,7 @@ static const char source_table[] = "unload source", file_table[] = "unload file"
 struct unload {
     struct transfer *transfer;
     const struct transfer_args *args;
-    const char *to;
+    const char *named, *to; /* as it was given, and where that leads to */
     bool is_directory;
     enum transfer_format format;
     const struct table *source; /* whose columns are written */
@@ -34,7 +37,7 @@ static enum status read_operands(struct unload *unload, struct error *err) {
                                     : "as in: millrace unload shop.users TO users.csv --host 10.0.0.5");
         return STATUS_USAGE;
     }
-    unload->to = args->operands[tables + 1];
+    unload->to = unload->named = args->operands[tables + 1];
     unload->limit = -1;
     if (args->query && (args->columns || args->where))
         return error_set(err, STATUS_USAGE, "option '%s' is for a table: --query says it in SQL",
@@ -46,6 +49,25 @@ static enum status read_operands(struct unload *unload, struct error *err) {
 static bool ends_with(const char *text, const char *ending) {
     size_t len = strlen(text), ending_len = strlen(ending);
     return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
+}
+
+/* A file is written beside and put in its place at the end; devices and pipes stay, and are written as standard output. What a
+ * link leads to is written, not the link. */
+static enum status follow(struct unload *unload, struct error *err) {
+    struct stat st;
+    if (strcmp(unload->to, "-") == 0 || stat(unload->to, &st) != 0 || S_ISDIR(st.st_mode)) return STATUS_OK;
+    if (S_ISREG(st.st_mode)) {
+        char *path = realpath(unload->to, NULL);
+        if (path) unload->to = arena_strdup(&unload->transfer->arena, path);
+        free(path);
+        return STATUS_OK;
+    }
+    int fd = open(unload->to, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+        return error_set(err, STATUS_IO_ERROR, "cannot write %s: %s", unload->to, strerror(errno));
+    close(fd);
+    unload->to = "-";
+    return STATUS_OK;
 }
 
 /* A directory gets files of its own: it must have none yet. */
@@ -71,8 +93,8 @@ static enum status check_directory(struct unload *unload, struct error *err) {
 
 static enum status put_compression(struct unload *unload, struct strbuf *sql, struct error *err) {
     const char *codec = unload->args->compression;
-    if (!codec && ends_with(unload->to, ".gz")) codec = "gzip";
-    if (!codec && ends_with(unload->to, ".zst")) codec = "zstd";
+    if (!codec && ends_with(unload->named, ".gz")) codec = "gzip";
+    if (!codec && ends_with(unload->named, ".zst")) codec = "zstd";
     if (!codec) return STATUS_OK;
     if (unload->format == TRANSFER_PARQUET) {
         transfer_put_option(sql, "parquet.compression",
@@ -190,6 +212,7 @@ static enum status unload_all(struct unload *unload, struct error *err) {
     const int *columns;
     int count;
     TRY(read_operands(unload, err));
+    TRY(follow(unload, err));
     TRY(check_directory(unload, err));
     TRY(transfer_set(unload->transfer, "execution.runtime-mode", "batch", err));
     TRY(find_source(unload, err));
