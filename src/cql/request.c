@@ -56,9 +56,10 @@ static void fail_request(struct cql_cluster *cluster, struct cql_request *reques
     if (request->attempts > 1) strbuf_printf(&detail, "%stried %d times", detail.len ? "; " : "", request->attempts);
     if (detail.len) error_detail(&err, "%s", detail.data);
     strbuf_free(&detail);
+    bool for_other = request->waiting && request->waiting != request; /* which has its own to say */
     if (request->table)
         error_prefix(&err, "Cassandra, table %s", request->table);
-    else
+    else if (!for_other)
         error_prefix(&err, "Cassandra");
     cqli_request_finish(request, NULL, &err);
 }

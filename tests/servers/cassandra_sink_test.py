@@ -450,6 +450,23 @@ def errors(db):
     refused("DROP TABLE picky; " + insert.format(hint(error_policy="skip")), "picky")
 
 
+def dropped(db):
+    """A table that goes away while it is written."""
+    db.execute("CREATE TABLE going (id int PRIMARY KEY, v text)")
+    script = os.path.join(TMP, "going.sql")
+    with open(script, "w") as f:
+        f.write(USE + "CREATE TEMPORARY TABLE g (id INT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000', "
+                "'rows-per-second' = '10000000');\n"
+                f"INSERT INTO going {hint(rows_per_second=5000)} SELECT id, 'v' FROM g;")
+    process = subprocess.Popen([MILLRACE, "sql", "-f", script], stderr=subprocess.PIPE, text=True)
+    while not db.execute("SELECT id FROM going LIMIT 1").one():
+        time.sleep(0.05)
+    db.execute("DROP TABLE going")
+    _, err = process.communicate(timeout=100)
+    equal("exit status", process.returncode, 1)
+    check(err.count("Cassandra") == 1 and f"Cassandra, table {KEYSPACE}.going: {ADDRESS}: " in err, err)
+
+
 def consistency(db):
     db.execute("CREATE TABLE levels (a int, b int, PRIMARY KEY (a, b))")
     refused("INSERT INTO levels /*+ OPTIONS('sink.consistency' = 'THREE') */ (a, b) VALUES (90, 1);", "consistency THREE", status=3)
@@ -500,7 +517,7 @@ def volume(db):
 
 
 TESTS = [cells, constants, per_row, keys, partitions, conditional, counters, lists, changelog, modifications, decimal_keys, merging, truncation,
-         embedded, errors, consistency, rates, volume]
+         embedded, errors, dropped, consistency, rates, volume]
 
 
 def main():
