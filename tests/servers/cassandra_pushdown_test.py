@@ -471,7 +471,9 @@ def nearest(session):
                              ("'scan.ann.column'='t', 'scan.ann.vector'='[1, 2, 3]'", "'t' is no vector"),
                              ("'scan.ann.column'='vv', 'scan.ann.vector'='[1, 2, 3]'", "no column 'vv'"),
                              ("'scan.ann.column'='v', 'scan.ann.vector'='[1, 2]'", "2 numbers for 3 dimensions"),
-                             ("'scan.ann.column'='v', 'scan.ann.vector'='[1, 2, x]'", "is no vector")]:
+                             ("'scan.ann.column'='v', 'scan.ann.vector'='[1, 2, x]'", "is no vector"),
+                             ("'scan.ann.column'='v', 'scan.ann.vector'='[1, 2, NaN]'", "is no vector"),
+                             ("'scan.ann.column'='v', 'scan.ann.vector'='[1e99, 2, 3]'", "is no vector")]:
         text = millrace(f"SELECT k FROM vectors /*+ OPTIONS({options}) */;", status=1)
         if message not in text:
             fail(options, text)

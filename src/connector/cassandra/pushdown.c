@@ -1,6 +1,7 @@
 /* Which predicates go to the server, and the statement that asks for them. The rules (README.md) are such that no row is lost
  * and none is returned that does not match: a predicate is taken only if it means the same in CQL, and only where the server can
  * find its rows without reading all others. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "cass/bytes.h"
@@ -428,7 +429,7 @@ static enum status parse_vector(const struct planner *p, const struct cass_type 
     while (*at && *at != ']') {
         char *end;
         float item = strtof(at, &end);
-        if (end == at || count == CASSANDRA_MAX_VECTOR) break;
+        if (end == at || !isfinite(item) || count == CASSANDRA_MAX_VECTOR) break;
         items[count] = (struct value){.type = type_of(TYPE_FLOAT)};
         items[count++].f32 = item;
         at = end + strspn(end, " ,");
