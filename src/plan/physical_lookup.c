@@ -41,9 +41,9 @@ static bool read_lookup_side(struct planner *p, const struct rel *rel, struct lo
 /* The keys that are columns of the table, and the ones the connector can be asked by. */
 struct lookup_keys {
     int count;
-    struct expr **left;
-    int *columns; /* of the table */
-    bool *used;   /* by index of struct join_keys */
+    struct expr **left; /* over the left side's columns, or a constant */
+    int *columns;       /* of the table */
+    bool *used;         /* by index of struct join_keys */
 };
 
 /* Casts the left key to the table's type; false when equal values would not stay equal. */
@@ -75,23 +75,37 @@ static bool in_primary_key(const struct table *table, int count, int column) {
     return false;
 }
 
-/* The equalities with columns of the table; primary_count >= 0: only with the first so many of its primary key. */
+/* Adds left = the scan's column, if it may be one of the keys. primary_count: as below. */
+static bool add_lookup_key(struct planner *p, const struct lookup_side *side, struct expr *left, int column,
+                           int primary_count, struct lookup_keys *out) {
+    const struct table *table = side->scan->scan.table;
+    int position = side->scan->scan.columns[column];
+    if (primary_count >= 0 && !in_primary_key(table, primary_count, position)) return false;
+    for (int k = 0; k < out->count; k++)
+        if (out->columns[k] == position) return false;
+    if (!fit_key(p, left, table->columns[position].type, &out->left[out->count])) return false;
+    out->columns[out->count++] = position;
+    return true;
+}
+
+/* The equalities with columns of the table, those with a constant (which stay filters too) where there are others;
+ * primary_count >= 0: only with the first so many of its primary key. */
 static void collect_lookup_keys(struct planner *p, const struct join_keys *keys, const struct lookup_side *side,
                                 int primary_count, struct lookup_keys *out) {
-    const struct table *table = side->scan->scan.table;
-    *out = (struct lookup_keys){.left = ARENA_ARRAY(p->arena, struct expr *, keys->count + 1),
-                                .columns = ARENA_ARRAY(p->arena, int, keys->count + 1),
+    int most = keys->count + side->filters.count;
+    *out = (struct lookup_keys){.left = ARENA_ARRAY(p->arena, struct expr *, most + 1),
+                                .columns = ARENA_ARRAY(p->arena, int, most + 1),
                                 .used = ARENA_ARRAY(p->arena, bool, keys->count + 1)};
     for (int i = 0; i < keys->count; i++) {
         const struct expr *column = keys->null_safe[i] ? NULL : table_column_of(keys->right[i], side);
-        if (!column) continue;
-        int position = side->scan->scan.columns[column->column.index];
-        if (primary_count >= 0 && !in_primary_key(table, primary_count, position)) continue;
-        bool twice = false;
-        for (int k = 0; k < out->count; k++) twice |= out->columns[k] == position;
-        if (twice || !fit_key(p, keys->left[i], table->columns[position].type, &out->left[out->count])) continue;
-        out->columns[out->count++] = position;
-        out->used[i] = true;
+        if (column) out->used[i] = add_lookup_key(p, side, keys->left[i], column->column.index, primary_count, out);
+    }
+    for (int i = 0; i < side->filters.count && out->count; i++) {
+        const struct expr *filter = side->filters.items[i];
+        if (!plani_is_call(filter, "=", 2)) continue;
+        int at = filter->args[0]->kind == EXPR_COLUMN ? 0 : 1;
+        if (filter->args[at]->kind == EXPR_COLUMN && filter->args[1 - at]->kind == EXPR_CONST)
+            add_lookup_key(p, side, filter->args[1 - at], filter->args[at]->column.index, primary_count, out);
     }
 }
 
