@@ -29,6 +29,14 @@ bool mem_over_limit(const struct mem_account *account) {
     return false;
 }
 
+enum status mem_limit_error(const struct mem_account *account, const char *what, struct error *err) {
+    while (account->parent && !account->limit_bytes) account = account->parent;
+    error_set(err, STATUS_OUT_OF_MEMORY, "%s needs more memory than its limit of %lld kB allows", what,
+              (long long)(account->limit_bytes >> 10));
+    error_hint(err, "SET 'millrace.memory-limit' = '...' allows more");
+    return STATUS_OUT_OF_MEMORY;
+}
+
 static void *check(void *ptr, size_t size_bytes) {
     if (!ptr && size_bytes) {
         fprintf(stderr, "millrace: out of memory (asked for %zu bytes)\n", size_bytes);

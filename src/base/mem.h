@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 struct mem_account {
     struct mem_account *parent; /* also charged; may be NULL */
     _Atomic int64_t used_bytes;
@@ -20,6 +22,8 @@ struct mem_account {
 void mem_account_init(struct mem_account *account, struct mem_account *parent, int64_t limit_bytes);
 void mem_charge(struct mem_account *account, int64_t delta_bytes); /* account may be NULL */
 bool mem_over_limit(const struct mem_account *account);            /* of it or any parent */
+/* Says that `what` ("the query") needs more than the account's limit; returns STATUS_OUT_OF_MEMORY. */
+enum status mem_limit_error(const struct mem_account *account, const char *what, struct error *err);
 
 void *xmalloc(size_t size_bytes);
 void *xcalloc(size_t count, size_t size_bytes);

@@ -257,7 +257,7 @@ enum status answer_add_rows(struct answers *answers, struct answer *answer, cons
     if (answer->size_bytes + total_bytes > ANSWER_MAX_BYTES)
         return error_set(err, STATUS_LIMIT_EXCEEDED, "a key with more than %d MB of rows", ANSWER_MAX_BYTES >> 20);
     if (answers->account && mem_over_limit(answers->account))
-        return error_set(err, STATUS_OUT_OF_MEMORY, "the query needs more memory than its limit allows");
+        return mem_limit_error(answers->account, "the query", err);
     uint8_t *data = add_block(answers, answer, total_bytes);
     reserve_rows(answers, answer, rows->sel_count);
     for (int i = 0; i < rows->sel_count; i++) {

@@ -551,7 +551,7 @@ static enum status lookup_push(struct op_instance *inst, struct op_ctx *ctx, int
     struct lookup_local *local = inst->local;
     if (!chunk->sel_count) return STATUS_OK;
     if (inst->op->account && mem_over_limit(inst->op->account))
-        return error_set(err, STATUS_OUT_OF_MEMORY, "the query needs more memory than its limit allows");
+        return mem_limit_error(inst->op->account, "the query", err);
     ARRAY_RESERVE(local->gathered, local->gathered_capacity, local->gathered_count + 1);
     local->gathered[local->gathered_count] =
         (struct gathered){chunk_copy(&local->arena, chunk), ctx->morsel_order, local->gathered_count};

@@ -342,7 +342,7 @@ static enum status sink_push(struct op_instance *inst, struct op_ctx *ctx, int p
     if (shared->length_count) TRY(check_lengths(inst, chunk, err));
     if (shared->mode == SINK_APPEND) return append(inst, ctx, chunk, err);
     if (inst->op->account && mem_over_limit(inst->op->account))
-        return error_set(err, STATUS_OUT_OF_MEMORY, "the query needs more memory than its limit allows");
+        return mem_limit_error(inst->op->account, "the query", err);
     struct net_table *table = inst->local;
     uint64_t hash[VECTOR_CAPACITY];
     chunk_hash(chunk, shared->order, shared->layout.column_count, hash);

@@ -82,7 +82,7 @@ static void link_entry(struct state_table *table, struct state_entry *entry, uin
 
 static enum status check_memory(const struct state_table *table, struct error *err) {
     if (table->state->account && mem_over_limit(table->state->account))
-        return error_set(err, STATUS_OUT_OF_MEMORY, "the state of the query needs more memory than its limit allows");
+        return mem_limit_error(table->state->account, "the state of the query", err);
     return STATUS_OK;
 }
 

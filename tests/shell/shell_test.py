@@ -109,6 +109,11 @@ def errors(tmp):
     equal(out, "a\n1\n")
     contains(err, f"error: {f}:1:23: column 'b' not found")
     contains(err, "\n  SELECT 1 AS a; SELECT b;\n" + " " * 24 + "^\n")
+    # what memory is too small for says how to allow more
+    err = run("sql", "-D", "execution.runtime-mode=streaming", "--memory-limit", "64 kb", "-e",
+              "SELECT a, COUNT(*) FROM (VALUES (1), (2)) AS t (a) GROUP BY a", status=1)[1]
+    contains(err, "the state of the query needs more memory than its limit of 64 kB allows")
+    contains(err, "hint: SET 'millrace.memory-limit' = '...' allows more")
     # a failing init file stops everything
     out, err = run("sql", "-i", f, "-e", "SELECT 9 AS z", status=1)
     assert "9" not in out, out
