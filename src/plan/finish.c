@@ -90,14 +90,26 @@ static bool has_cycle(const struct stages *stages) {
     return finished < stages->count;
 }
 
-enum { MAX_CHECKED_NODES = 4000 }; /* the check needs memory by its square */
+enum { MAX_CHECKED_CELLS = 1 << 24 }; /* nodes times stages: what the check may need of memory */
+
+/* As many as place() makes. */
+static int count_stages(const struct plan *plan) {
+    int count = 0;
+    for (int i = 0; i < plan->node_count; i++) {
+        const struct pnode *node = plan->nodes[i];
+        bool own = node->input_count == 0 || is_shared_join(node);
+        for (int k = 0; k < node->input_count; k++) own |= node->inputs[k]->kind == PNODE_EXCHANGE;
+        count += own;
+    }
+    return count;
+}
 
 static bool stages_can_run(const struct plan *plan) {
-    if (plan->node_count > MAX_CHECKED_NODES) return false;
-    struct stages stages = {.capacity = plan->node_count + 1};
+    struct stages stages = {.capacity = count_stages(plan) + 1};
     size_t capacity = (size_t)stages.capacity;
+    if (capacity * (size_t)plan->node_count > MAX_CHECKED_CELLS) return false;
     stages.waits = xcalloc(capacity * capacity, sizeof *stages.waits);
-    stages.in = xcalloc(capacity, sizeof *stages.in);
+    stages.in = xcalloc((size_t)plan->node_count + 1, sizeof *stages.in);
     for (int i = 0; i < plan->node_count; i++) {
         stages.in[i] = xcalloc(capacity, sizeof **stages.in);
         place(&stages, plan->nodes[i]);
