@@ -28,11 +28,7 @@ static enum status find_altered(struct statement_ctx *ctx, const struct ast_alte
                             &alter->name->node, err));
     if (!*table) {
         if (alter->if_exists) return STATUS_OK;
-        error_set_at(err, STATUS_UNDEFINED_TABLE, alter->name->node.offset, alter->name->node.length,
-                     "%s \"%s\" does not exist", kind_name(wants_view), ast_name_text(alter->name, ctx->arena));
-        const char *near = session_suggest_table(ctx->session, name->name, ctx->arena);
-        if (near) error_hint(err, "did you mean \"%s\"?", near);
-        return STATUS_UNDEFINED_TABLE;
+        return session_no_table(ctx->session, kind_name(wants_view), alter->name, ctx->arena, err);
     }
     bool is_view = (*table)->kind == TABLE_VIEW;
     TRY(session_refuse_materialized(*table, "ALTER MATERIALIZED TABLE", &alter->name->node, err));

@@ -262,11 +262,10 @@ enum status session_analyze(struct statement_ctx *ctx, const struct ast_analyze 
     const struct table *table;
     bool is_temporary;
     TRY(session_find_table(ctx->session, &name, ctx->arena, &table, &is_temporary, err));
-    if (!table || table->kind == TABLE_VIEW)
-        return error_set_at(err, table ? STATUS_NOT_SUPPORTED : STATUS_UNDEFINED_TABLE, analyze->table->node.offset,
-                            analyze->table->node.length,
-                            table ? "'%s' is a view: only tables have statistics" : "table '%s' does not exist",
-                            ast_name_text(analyze->table, ctx->arena));
+    if (!table) return session_no_table(ctx->session, "table", analyze->table, ctx->arena, err);
+    if (table->kind == TABLE_VIEW)
+        return error_set_at(err, STATUS_NOT_SUPPORTED, analyze->table->node.offset, analyze->table->node.length,
+                            "'%s' is a view: only tables have statistics", ast_name_text(analyze->table, ctx->arena));
     TRY(check_partition(analyze, table, err));
     bool *wanted = ARENA_ARRAY(ctx->arena, bool, table->column_count + 1);
     TRY(wanted_columns(ctx, analyze, table, wanted, err));

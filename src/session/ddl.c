@@ -361,11 +361,7 @@ static enum status drop_table(struct statement_ctx *ctx, const struct ast_drop *
             session_message(ctx, "OK");
             return STATUS_OK;
         }
-        error_set_at(err, STATUS_UNDEFINED_TABLE, drop->name->node.offset, drop->name->node.length,
-                     "%s \"%s\" does not exist", is_view ? "view" : "table", ast_name_text(drop->name, ctx->arena));
-        const char *near = session_suggest_table(session, name.name, ctx->arena);
-        if (near) error_hint(err, "did you mean \"%s\"?", near);
-        return STATUS_UNDEFINED_TABLE;
+        return session_no_table(session, is_view ? "view" : "table", drop->name, ctx->arena, err);
     }
     if ((table->kind == TABLE_VIEW) != is_view) {
         error_set_at(err, STATUS_INVALID_ARGUMENT, drop->name->node.offset, drop->name->node.length, "\"%s\" is a %s",
@@ -387,9 +383,7 @@ static enum status truncate_table(struct statement_ctx *ctx, const struct ast_tr
     TRY(session_resolve(ctx->session, truncate->table, &name, err));
     const struct table *table;
     TRY(session_find_table(ctx->session, &name, ctx->arena, &table, NULL, err));
-    if (!table)
-        return error_set_at(err, STATUS_UNDEFINED_TABLE, truncate->table->node.offset, truncate->table->node.length,
-                            "table \"%s\" does not exist", ast_name_text(truncate->table, ctx->arena));
+    if (!table) return session_no_table(ctx->session, "table", truncate->table, ctx->arena, err);
     TRY(session_refuse_materialized(table, "its query alone says what is in it: DROP MATERIALIZED TABLE",
                                     &truncate->table->node, err));
     const struct connector *connector = table->connector ? connector_find(table->connector) : NULL;

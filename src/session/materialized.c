@@ -42,11 +42,7 @@ enum status session_find_materialized(struct statement_ctx *ctx, const struct as
                                       struct object_name *object, const struct table **table, struct error *err) {
     TRY(look_up(ctx, name, object, table, err));
     if (*table) return STATUS_OK;
-    error_set_at(err, STATUS_UNDEFINED_TABLE, name->node.offset, name->node.length,
-                 "materialized table \"%s\" does not exist", ast_name_text(name, ctx->arena));
-    const char *near = session_suggest_table(ctx->session, object->name, ctx->arena);
-    if (near) error_hint(err, "did you mean \"%s\"?", near);
-    return STATUS_UNDEFINED_TABLE;
+    return session_no_table(ctx->session, "materialized table", name, ctx->arena, err);
 }
 
 enum status session_refuse_materialized(const struct table *table, const char *statement, const struct ast_node *node,

@@ -174,6 +174,15 @@ const char *session_suggest_table(struct session *session, const char *wanted, s
     return str_nearest(wanted, names, count);
 }
 
+enum status session_no_table(struct session *session, const char *kind, const struct ast_name *name,
+                             struct arena *arena, struct error *err) {
+    error_set_at(err, STATUS_UNDEFINED_TABLE, name->node.offset, name->node.length, "%s \"%s\" does not exist", kind,
+                 ast_name_text(name, arena));
+    const char *near = session_suggest_table(session, name->parts[name->count - 1].text, arena);
+    if (near) error_hint(err, "did you mean \"%s\"?", near);
+    return STATUS_UNDEFINED_TABLE;
+}
+
 static const char *suggest_for_binder(void *data, const char *name, struct arena *arena) {
     return session_suggest_table(data, name, arena);
 }

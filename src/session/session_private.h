@@ -98,6 +98,9 @@ struct kept_statistics *session_kept_statistics(struct session *session, const s
 /* Where the catalog of temporary objects has those of a database. */
 const char *session_temporary_database(const struct object_name *name, struct arena *arena);
 const char *session_suggest_table(struct session *session, const char *name, struct arena *arena);
+/* "<kind> "<name>" does not exist", with a near name of the current database; returns STATUS_UNDEFINED_TABLE. */
+enum status session_no_table(struct session *session, const char *kind, const struct ast_name *name,
+                             struct arena *arena, struct error *err);
 void session_bind_env(struct session *session, struct arena *query_arena, bool streaming, struct bind_env *out);
 const char *ast_name_text(const struct ast_name *name, struct arena *arena);
 

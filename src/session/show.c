@@ -93,12 +93,7 @@ static enum status find_named(struct statement_ctx *ctx, const struct ast_name *
     TRY(session_resolve(ctx->session, ast_name, &name, err));
     enum status status = session_find_table(ctx->session, &name, ctx->arena, table, NULL, err);
     if (status == STATUS_OK && *table) return STATUS_OK;
-    if (status == STATUS_OK) {
-        status =
-            error_set(err, STATUS_UNDEFINED_TABLE, "table \"%s\" does not exist", ast_name_text(ast_name, ctx->arena));
-        const char *near = session_suggest_table(ctx->session, name.name, ctx->arena);
-        if (near) error_hint(err, "did you mean \"%s\"?", near);
-    }
+    if (status == STATUS_OK) status = session_no_table(ctx->session, "table", ast_name, ctx->arena, err);
     if (err && err->offset < 0) {
         err->offset = ast_name->node.offset;
         err->length = ast_name->node.length;
@@ -392,9 +387,16 @@ static enum status describe_function(struct statement_ctx *ctx, const struct ast
                                      struct error *err) {
     const char *wanted = describe->name->parts[describe->name->count - 1].text;
     const struct function_info *info = function_find(str_from(wanted));
-    if (!info)
-        return error_set_at(err, STATUS_UNDEFINED_FUNCTION, describe->name->node.offset, describe->name->node.length,
-                            "there is no function \"%s\"", wanted);
+    if (!info) {
+        error_set_at(err, STATUS_UNDEFINED_FUNCTION, describe->name->node.offset, describe->name->node.length,
+                     "there is no function \"%s\"", wanted);
+        int count = function_count();
+        const char **names = ARENA_ARRAY(ctx->arena, const char *, count);
+        for (int i = 0; i < count; i++) names[i] = function_at(i)->name;
+        const char *near = str_nearest(wanted, names, count);
+        if (near) error_hint(err, "did you mean %s?", near);
+        return STATUS_UNDEFINED_FUNCTION;
+    }
     struct facts facts = {0};
     add_fact(&facts, "name", info->name);
     add_fact(&facts, "signature", info->signature);
