@@ -42,6 +42,10 @@ static void report(struct check *check, enum portable_rule rule, const char *wor
     check->report(check->data, &err);
 }
 
+static void report_batch_only(struct check *check, const char *what, const struct ast_node *node) {
+    if (check->streaming) report(check, PORTABLE_BATCH_ONLY, what, node);
+}
+
 /* ---- functions ---- */
 
 /* What our registry has and Flink's has not. */
@@ -65,9 +69,8 @@ static void check_function(struct check *check, const struct ast_function *call)
     const char *name = call->name->parts[call->name->count - 1].text;
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (str_compare_nocase(name, foreign[i].name) == 0) report(check, foreign[i].rule, foreign[i].name, node);
-    for (size_t i = 0; check->streaming && i < sizeof batch_only / sizeof *batch_only; i++)
-        if (str_compare_nocase(name, batch_only[i]) == 0)
-            report(check, PORTABLE_STREAMING_FUNCTION, batch_only[i], node);
+    for (size_t i = 0; i < sizeof batch_only / sizeof *batch_only; i++)
+        if (str_compare_nocase(name, batch_only[i]) == 0) report_batch_only(check, batch_only[i], node);
     if (call->within_group.count) report(check, PORTABLE_WITHIN_GROUP, NULL, node);
     if (call->order_by.count) report(check, PORTABLE_ORDER_IN_AGGREGATE, NULL, node);
     if (call->filter && (call->over || call->over_name)) report(check, PORTABLE_FILTER_OVER, NULL, node);
@@ -168,6 +171,13 @@ static void check_unmarked(struct check *check, const struct ast_node *node) {
     case AST_WINDOW:
         if (AST_AS(node, ast_window)->exclude != AST_EXCLUDE_NONE) report(check, PORTABLE_FRAME_EXCLUDE, NULL, node);
         break;
+    case AST_INSERT:
+        if (AST_AS(node, ast_insert)->overwrite) report_batch_only(check, "INSERT OVERWRITE", node);
+        break;
+    case AST_UPDATE: report_batch_only(check, "UPDATE", node); break;
+    case AST_DELETE: report_batch_only(check, "DELETE", node); break;
+    case AST_TRUNCATE: report_batch_only(check, "TRUNCATE", node); break;
+    case AST_ANALYZE: report_batch_only(check, "ANALYZE", node); break;
     case AST_CONSTRAINT: {
         const struct ast_constraint *constraint = AST_AS(node, ast_constraint);
         if (!constraint->unique && constraint->enforced == AST_ENFORCED_DEFAULT)

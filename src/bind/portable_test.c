@@ -93,10 +93,19 @@ static void syntax(void **state) {
         {"CREATE MATERIALIZED VIEW v AS SELECT 1",
          "Flink says MATERIALIZED TABLE, not VIEW [CREATE MATERIALIZED VIEW v AS SELECT 1]"},
         {"EXPLAIN ANALYZE SELECT 1", "Flink has no EXPLAIN ANALYZE [EXPLAIN ANALYZE SELECT 1]"},
-        {"EXPLAIN DELETE FROM t", "Flink explains queries and INSERT only [EXPLAIN DELETE FROM t]"},
+        {"EXPLAIN DELETE FROM t",
+         "Flink explains queries and INSERT only [EXPLAIN DELETE FROM t]; Flink has DELETE in batch mode only [DELETE "
+         "FROM t]"},
         {"SELECT DATE_TRUNC('hour', a), NTH_VALUE(a, 2) OVER w",
          "Flink has no DATE_TRUNC [DATE_TRUNC('hour', a)]; Flink has no NTH_VALUE [NTH_VALUE(a, 2) OVER w]"},
         {"SELECT timeuuid_to_timestamp(a)", "Flink has no function TIMEUUID_TO_TIMESTAMP [timeuuid_to_timestamp(a)]"},
+        {"UPDATE t SET a = 1", "Flink has UPDATE in batch mode only [UPDATE t SET a = 1]"},
+        {"DELETE FROM t WHERE a", "Flink has DELETE in batch mode only [DELETE FROM t WHERE a]"},
+        {"TRUNCATE TABLE t", "Flink has TRUNCATE in batch mode only [TRUNCATE TABLE t]"},
+        {"ANALYZE TABLE t COMPUTE STATISTICS",
+         "Flink has ANALYZE in batch mode only [ANALYZE TABLE t COMPUTE STATISTICS]"},
+        {"INSERT OVERWRITE t SELECT 1", "Flink has INSERT OVERWRITE in batch mode only [INSERT OVERWRITE t SELECT 1]"},
+        {"INSERT INTO t SELECT 1", ""},
         {"SELECT NTILE(2) OVER (ORDER BY a)", "Flink has NTILE in batch mode only [NTILE(2) OVER (ORDER BY a)]"},
         {"SELECT APPROX_COUNT_DISTINCT(a)",
          "Flink has APPROX_COUNT_DISTINCT in batch mode only [APPROX_COUNT_DISTINCT(a)]"},
@@ -117,6 +126,8 @@ static void syntax(void **state) {
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) check(list[i][0], true, list[i][1]);
     check("SELECT NTILE(2) OVER (ORDER BY a), APPROX_COUNT_DISTINCT(b)", false, "");
+    check("UPDATE t SET a = 1", false, "");
+    check("INSERT OVERWRITE t SELECT 1", false, "");
 }
 
 /* Flink's built-in functions as far as ours go: one that is in neither list is missing in portable.c. COUNT_CHAR is there in a
