@@ -305,7 +305,13 @@ static enum status define_view(struct statement_ctx *ctx, const struct object_na
     struct table_column *columns = ARENA_ARRAY(ctx->arena, struct table_column, schema->column_count + 1);
     for (int i = 0; i < schema->column_count; i++) {
         columns[i] = (struct table_column){.name = schema->names[i], .type = schema->types[i]};
-        if (names->count) columns[i].name = AST_AT(*names, i, ast_column_def)->name->parts[0].text;
+        if (!names->count) continue;
+        const struct ast_name *own = AST_AT(*names, i, ast_column_def)->name;
+        columns[i].name = own->parts[0].text;
+        for (int k = 0; k < i; k++)
+            if (strcmp(columns[k].name, columns[i].name) == 0)
+                return error_set_at(err, STATUS_DUPLICATE_NAME, own->node.offset, own->node.length,
+                                    "column '%s' is declared twice", columns[i].name);
     }
     struct strbuf text = {0};
     unparse_query(query, &text);
