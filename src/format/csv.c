@@ -86,7 +86,9 @@ static const struct option_def csv_options[] = {
     {.name = "csv.ignore-parse-errors",
      .type = OPTION_BOOL,
      .default_value = "false",
-     .doc = "malformed records are skipped and counted instead of failing the query"},
+     .doc = "a value that cannot be read is NULL (in a NOT NULL column its record is skipped), and a record with "
+            "another number of fields "
+            "or broken quotes is skipped and counted, instead of failing the query"},
     {.name = "csv.nested-encoding",
      .type = OPTION_ENUM,
      .choices = "delimited|json",
@@ -572,6 +574,7 @@ static inline enum csv_fault split_record(const struct csv_reader *reader, const
 struct decoding {
     const struct csv_reader *reader;
     struct arena *arena;
+    bool lenient;                 /* values that cannot be read are NULL */
     uint64_t bad[VALIDITY_WORDS]; /* rows that a value could not be read for */
 };
 
@@ -612,6 +615,13 @@ static bool read_element(struct decoding *decoding, struct vector *vec, int capa
     return text_read_encoded(vec, row, text.data, (uint32_t)text.len, decoding->reader->config.bytes, decoding->arena);
 }
 
+/* csv.ignore-parse-errors: what cannot be read is NULL, as far as its type allows. */
+static bool null_instead(struct decoding *decoding, struct vector *vec, int capacity, int row) {
+    if (!decoding->lenient || !vec->type->nullable) return false;
+    format_set_null(vec, decoding->arena, capacity, row);
+    return true;
+}
+
 static bool read_nested(struct decoding *decoding, struct vector *vec, int slot, int capacity, int row,
                         const struct csv_field *field) {
     const struct csv_config *config = &decoding->reader->config;
@@ -624,13 +634,16 @@ static bool read_nested(struct decoding *decoding, struct vector *vec, int slot,
     if (vec->phys == PHYS_ROW) {
         int i = 0;
         for (; i < vec->type->child_count && next_element(config, &p, end, &text); i++)
-            if (!read_element(decoding, &vec->children[i], capacity, row, text)) return false;
+            if (!read_element(decoding, &vec->children[i], capacity, row, text) &&
+                !null_instead(decoding, &vec->children[i], capacity, row))
+                return false;
         return i == vec->type->child_count && !p;
     }
     uint32_t offset = vec->child_rows;
     while (next_element(config, &p, end, &text)) {
         vector_reserve_children(vec, decoding->arena, vec->child_rows + 1);
-        if (!read_element(decoding, &vec->children[0], (int)vec->child_capacity, (int)vec->child_rows, text))
+        if (!read_element(decoding, &vec->children[0], (int)vec->child_capacity, (int)vec->child_rows, text) &&
+            !null_instead(decoding, &vec->children[0], (int)vec->child_capacity, (int)vec->child_rows))
             return false;
         vec->child_rows++;
     }
@@ -784,6 +797,7 @@ static enum status describe_fault(struct decoding *decoding, const struct format
 static enum status csv_decode(const struct format_reader *base, struct format_batch *batch, struct error *err) {
     const struct csv_reader *reader = (const struct csv_reader *)base;
     struct decoding decoding = {.reader = reader, .arena = batch->arena};
+    decoding.lenient = reader->config.ignore_errors && !batch->malformed;
     int count = batch->count < VECTOR_CAPACITY ? batch->count : VECTOR_CAPACITY;
     const struct format_record *records = batch->records + batch->first;
     /* slots × rows, one slot at least so that a count has somewhere to point */
@@ -828,7 +842,8 @@ static enum status csv_decode(const struct format_reader *base, struct format_ba
             if (reader->config.has_null_literal && !(field->flags & FIELD_QUOTED) &&
                 str_equal((struct str){field->ptr, field->len}, reader->config.null_literal))
                 *field = (struct csv_field){"", 0, FIELD_NULL};
-            good = read_value(&decoding, batch->columns[slot], slot, rows, field);
+            good = read_value(&decoding, batch->columns[slot], slot, rows, field) ||
+                   null_instead(&decoding, batch->columns[slot], VECTOR_CAPACITY, rows);
         }
         if (good) {
             if (batch->row_records) batch->row_records[rows] = batch->first + row;

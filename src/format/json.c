@@ -9,7 +9,8 @@
  * booleans are also read from strings, a STRING column takes any value as its text, MAP and MULTISET are objects. Keys that are
  * no strings (Flink refuses them) stand there as their text, nested ones as JSON within the string.
  * Timestamps are read in both standards, the option decides how they are written. An integer column takes 2.0 and 2e3 but
- * not 2.5. Malformed records are errors, or skipped whole with json.ignore-parse-errors. */
+ * not 2.5. Malformed records are errors; with json.ignore-parse-errors a value that its type cannot take is NULL, and a record that
+ * is no JSON is skipped. */
 #include <assert.h>
 
 #include "format/format_private.h"
@@ -31,7 +32,9 @@ static const struct option_def json_options[] = {
     {.name = "json.ignore-parse-errors",
      .type = OPTION_BOOL,
      .default_value = "false",
-     .doc = "malformed records are skipped and counted instead of failing the query"},
+     .doc = "a value that cannot be read is NULL (in a NOT NULL column its record is skipped), and a record that is no "
+            "JSON is skipped and "
+            "counted, instead of failing the query"},
     {.name = "json.timestamp-format.standard",
      .type = OPTION_ENUM,
      .choices = "SQL|ISO-8601",
@@ -222,6 +225,7 @@ struct decoding {
     uint32_t **seen;       /* by plan and field: the number of the object that last had the field */
     uint32_t object_count; /* numbers the objects */
     int depth;
+    bool lenient; /* values that cannot be read are NULL */
     /* the first thing wrong in the record */
     const char *fault;    /* NULL: a value that its type cannot take */
     const char *fault_at; /* where */
@@ -585,6 +589,19 @@ static bool read_value(struct decoding *d, const struct object_plan *plan, struc
     return value_fault(d, start, len, type);
 }
 
+/* json.ignore-parse-errors: a value that its type cannot take is NULL, as far as the type allows. */
+static bool read_or_null(struct decoding *d, const struct object_plan *plan, struct vector *vec, int capacity,
+                         int row) {
+    const char *begin = d->p;
+    int depth = d->depth, path_len = d->path_len;
+    if (read_value(d, plan, vec, capacity, row)) return true;
+    if (!d->lenient || d->fault || !vec->type->nullable) return false;
+    d->p = begin;
+    d->depth = depth;
+    d->path_len = path_len;
+    return skip_value(d) && read_null(d, vec, capacity, row);
+}
+
 static bool read_array(struct decoding *d, const struct object_plan *plan, struct vector *vec, int row) {
     if (!enter(d)) return false;
     /* Elements of nested lists go to other vectors, so those of one list are neighbours. */
@@ -598,7 +615,7 @@ static bool read_array(struct decoding *d, const struct object_plan *plan, struc
         uint32_t at = vec->child_rows;
         vector_reserve_children(vec, d->arena, at + 1);
         vec->child_rows = at + 1;
-        if (!read_value(d, plan, &vec->children[0], (int)vec->child_capacity, (int)at)) return false;
+        if (!read_or_null(d, plan, &vec->children[0], (int)vec->child_capacity, (int)at)) return false;
         if (!next_or_close(d, ']', &closed)) return false;
     }
     ((struct list_entry *)vec->data)[row] = (struct list_entry){offset, vec->child_rows - offset};
@@ -656,7 +673,7 @@ static bool read_map(struct decoding *d, const struct object_plan *plan, struct 
             vec->child_rows = at + 1;
             if (!put_key(d, &vec->children[0], (int)vec->child_capacity, (int)at, text)) return false;
         }
-        if (!read_value(d, plan, &vec->children[1], (int)vec->child_capacity, (int)at)) return false;
+        if (!read_or_null(d, plan, &vec->children[1], (int)vec->child_capacity, (int)at)) return false;
         if (!next_or_close(d, '}', &closed)) return false;
     }
     ((struct list_entry *)vec->data)[row] = (struct list_entry){offset, vec->child_rows - offset};
@@ -705,7 +722,7 @@ static bool read_object(struct decoding *d, const struct object_plan *plan, stru
             seen[field] = number;
             d->path[d->path_len++] = plan->names[field];
             struct vector *vec = columns ? columns[field] : &children[field];
-            if (!read_value(d, plan->children[field], vec, capacity, row)) return false;
+            if (!read_or_null(d, plan->children[field], vec, capacity, row)) return false;
             d->path_len--;
         }
         if (!next_or_close(d, '}', &closed)) return false;
@@ -758,7 +775,8 @@ static void make_seen(struct decoding *d) {
 
 static enum status json_decode(const struct format_reader *base, struct format_batch *batch, struct error *err) {
     const struct json_reader *reader = (const struct json_reader *)base;
-    struct decoding d = {.reader = reader, .arena = batch->arena};
+    struct decoding d = {
+        .reader = reader, .arena = batch->arena, .lenient = reader->ignore_errors && !batch->malformed};
     make_seen(&d);
     int count = batch->count < VECTOR_CAPACITY ? batch->count : VECTOR_CAPACITY, rows = 0, reported = 0;
     const struct format_record *records = batch->records + batch->first;

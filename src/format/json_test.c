@@ -225,6 +225,14 @@ static void names_what_is_wrong(void **state) {
     test_expect_error(&table, "{\"d\":5}", "field 'd': cannot read '5' as DATE");
     test_expect_error(&table, "{\"x\":1,}",
                       "malformed JSON: a field name in quotes is missing, at byte 8: '{\"x\":1,}'");
+    /* each value that its type cannot take is NULL, at the innermost place that may be */
+    table.options = "json.ignore-parse-errors=true";
+    test_expect(
+        &table,
+        "{\"a\":[{\"b\":1}],\"c\":[true,\"x\",false],\"b\":{\"a\":\"q\",\"b\":1},\"d\":\"2024-02-30\"}\n"
+        "{\"a\":1,\"b\":{\"a\":1,\"b\":\"q\"}}\n{\"a\":2,\"b\":{\"a\":1}}\n[1]\n{\"d\":\"2024-02-29\",\"c\":{}}\n",
+        "NULL|(NULL, 1)|[true, NULL, false]|NULL\n1|NULL|NULL|NULL\n2|NULL|NULL|NULL\n"
+        "NULL|NULL|NULL|2024-02-29\n");
     arena_destroy(&arena);
 }
 
