@@ -787,9 +787,12 @@ static enum status describe_fault(struct decoding *decoding, const struct format
         if (type_is_char(type) && !utf8_valid(field->ptr, field->len))
             return error_set(err, STATUS_BAD_DATA, "field '%s': %s is not UTF-8", name,
                              text_show(decoding->arena, field->ptr, field->len));
-        return error_set(err, STATUS_BAD_DATA, "field '%s': cannot read %s as %s", name,
-                         text_show(decoding->arena, field->ptr, field->len),
-                         type_to_string(decoding->arena, type_with_nullable(decoding->arena, type, true)));
+        error_set(err, STATUS_BAD_DATA, "field '%s': cannot read %s as %s", name,
+                  text_show(decoding->arena, field->ptr, field->len),
+                  type_to_string(decoding->arena, type_with_nullable(decoding->arena, type, true)));
+        if (str_equal_nocase(str_from(name), (struct str){field->ptr, field->len}))
+            error_hint(err, "a line of names in front is left out with 'csv.header' = 'true'");
+        return STATUS_BAD_DATA;
     }
     return error_set(err, STATUS_INTERNAL, "a malformed record turned out right");
 }
