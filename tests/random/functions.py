@@ -40,7 +40,7 @@ FUNCTIONS = {
     "sign": ("SIGN({0})", "CAST(sign({0}) AS {t})"),
     "mod": ("MOD({0}, {1})", "CAST(CAST({0} AS HUGEINT) % nonzero(CAST({1} AS HUGEINT)) AS {t})"),
     "percent": ("({0} % {1})", "CAST(CAST({0} AS HUGEINT) % nonzero(CAST({1} AS HUGEINT)) AS {t})"),
-    "floor": ("FLOOR({0})", None), "ceil": ("CEIL({0})", None), "sqrt": ("SQRT({0})", None),
+    "floor": ("FLOOR({0})", "CAST(floor({0}) AS {t})"), "ceil": ("CEIL({0})", "CAST(ceil({0}) AS {t})"), "sqrt": ("SQRT({0})", None),
     "power": ("POWER({0}, {1})", None),
     "round_dec": ("CAST(ROUND({0}, 1) AS {t})", "CAST(round({0}, 1) AS {t})"),
     "truncate_dec": ("CAST(TRUNCATE({0}, 1) AS {t})", "CAST(dec_trunc(CAST({0} AS VARCHAR)) AS {t})"),
