@@ -807,10 +807,13 @@ enum status session_run_script(struct session *session, const char *text, size_t
         struct ast_statement *statement;
         status = parse_script_next(text, len, &offset, &arena, &statement, err);
         if (status != STATUS_OK || !statement) break;
+        if (handler->statement) handler->statement(handler->data, statement);
         status = run_statement(&ctx, statement, err);
     }
-    if (status == STATUS_OK && script.count > 0)
+    if (status == STATUS_OK && script.count > 0) {
+        if (handler->statement) handler->statement(handler->data, NULL);
         status = insert_job(&ctx, script.inserts, script.count, script_directory(session), end, err);
+    }
     session->script = NULL;
     free(script.inserts);
     arena_destroy(&arena);

@@ -26,6 +26,8 @@ struct result_handler {
     enum status (*snapshot)(void *data, const struct schema *schema, const struct chunk *const *chunks, int chunk_count,
                             struct error *err);
     enum status (*end)(void *data, int64_t row_count, struct error *err);
+    /* session_run_script begins a statement, or with NULL the job of its INSERTs. May be NULL. */
+    void (*statement)(void *data, const struct ast_statement *statement);
     /* A statement without a result set is done: "OK", "INSERT: 5 rows", … */
     void (*message)(void *data, const char *text);
     void (*warning)(void *data, const char *text);

@@ -172,6 +172,12 @@ static enum status on_end(void *data, int64_t row_count, struct error *err) {
     return output_flush(&runner->out, err);
 }
 
+static void on_statement(void *data, const struct ast_statement *statement) {
+    struct runner *runner = data;
+    runner->statement = statement;
+    runner->begin = statement ? statement->offset : -1;
+}
+
 static void on_message(void *data, const char *text) {
     struct runner *runner = data;
     runner->spoke = true;
@@ -213,6 +219,7 @@ void runner_init(struct runner *runner, struct session *session, const struct co
                                               .rows = on_rows,
                                               .snapshot = on_snapshot,
                                               .end = on_end,
+                                              .statement = on_statement,
                                               .message = on_message,
                                               .warning = on_warning};
     for (int i = 0; i < line->setting_count; i++)
@@ -430,8 +437,10 @@ void runner_job(struct runner *runner, const char *path, bool has_checkpoints) {
     }
     start_work(runner);
     enum job_end end = JOB_FINISHED;
+    runner->begin = -1;
     enum status status = session_run_script(runner->session, text.data, text.len, &runner->handler, &end, &err);
     end_work(runner);
+    runner->statement = NULL;
     int number = signals_pending();
     if (runner->progress.sample_count) { /* there was a job */
         struct strbuf line = {0};
@@ -448,7 +457,7 @@ void runner_job(struct runner *runner, const char *path, bool has_checkpoints) {
             put_error_line(runner, "note: ", "the same command goes on from here");
     }
     if (status != STATUS_OK && !(err.code == STATUS_CANCELLED && number))
-        runner_error(runner, &err, text.data, text.len, strcmp(path, "-") == 0 ? NULL : path);
+        show_error(runner, &err, text.data, text.len, runner->begin, strcmp(path, "-") == 0 ? NULL : path);
     else if (number == SIGTERM && status == STATUS_OK)
         runner->exit_status = 0;
     else

@@ -23,7 +23,8 @@ struct runner {
     bool step_rows_given; /* -D millrace.step.max-rows */
 
     /* the statement that runs */
-    const struct ast_statement *statement;
+    const struct ast_statement *statement; /* NULL for the job of a script's INSERTs */
+    int32_t begin;                         /* of millrace run: where it begins in the script, -1 for that job */
     struct printer *printer;
     struct live_view live;
     struct progress progress;

@@ -103,6 +103,7 @@ def errors(tmp):
     f = file(tmp, "data.sql", "CREATE TABLE f (a INT) WITH ('connector' = 'filesystem', 'format' = 'csv',\n"
              f"  'path' = '{file(tmp, 'data.csv', '1' + chr(10) + 'x' + chr(10))}');\n/* all */ SELECT a\nFROM f;\n")
     contains(run("sql", "-f", f, status=1)[1], f"error: {f}:3: ")
+    contains(run("run", f, status=1)[1], f"error: {f}:3: ")
     # editors of Windows put a byte order mark in front
     f = file(tmp, "marked.sql", "\ufeffSELECT 1 AS a; SELECT b;\n")
     out, err = run("sql", "-f", f, status=1)
@@ -172,6 +173,11 @@ def explain_and_show_create(tmp):
     sql = "CREATE TABLE t (a INT, PRIMARY KEY (a) NOT ENFORCED); SHOW CREATE TABLE t;"
     out, _ = run("sql", "--format", "table", "-e", sql)
     assert out.startswith("CREATE TABLE") and "|" not in out, out
+    # plain text in a pipe too, whichever command runs the script
+    f = file(tmp, "show.sql", sql + "EXPLAIN SELECT 1 AS a;")
+    out, _ = run("sql", "-f", f)
+    assert out.startswith("CREATE TABLE") and "\n\n== Physical Plan (batch) ==\nCollect(a), " in out, out
+    equal(run("run", f)[0], out)
 
 
 @test
