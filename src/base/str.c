@@ -54,8 +54,9 @@ const char *str_nearest(const char *name, const char *const *candidates, int cou
         if (!candidates[i]) continue;
         struct str candidate = str_from(candidates[i]);
         int distance = str_distance(wanted, candidate, limit);
-        /* of two as near the longer one: letters are left out more often than put in */
-        bool nearer = distance < best_distance || (best && distance == best_distance && candidate.len > strlen(best));
+        /* of those as near the first one with more letters: letters are left out more often than put in */
+        bool has_more = candidate.len > wanted.len && best && strlen(best) <= wanted.len;
+        bool nearer = distance < best_distance || (distance == best_distance && has_more);
         if (nearer && distance < (int)candidate.len) {
             best_distance = distance;
             best = candidates[i];
