@@ -590,16 +590,21 @@ static bool read_value(struct decoding *d, const struct object_plan *plan, struc
 }
 
 /* json.ignore-parse-errors: a value that its type cannot take is NULL, as far as the type allows. */
-static bool read_or_null(struct decoding *d, const struct object_plan *plan, struct vector *vec, int capacity,
-                         int row) {
+static bool read_leniently(struct decoding *d, const struct object_plan *plan, struct vector *vec, int capacity,
+                           int row) {
     const char *begin = d->p;
     int depth = d->depth, path_len = d->path_len;
     if (read_value(d, plan, vec, capacity, row)) return true;
-    if (!d->lenient || d->fault || !vec->type->nullable) return false;
+    if (d->fault || !vec->type->nullable) return false;
     d->p = begin;
     d->depth = depth;
     d->path_len = path_len;
     return skip_value(d) && read_null(d, vec, capacity, row);
+}
+
+static inline bool read_or_null(struct decoding *d, const struct object_plan *plan, struct vector *vec, int capacity,
+                                int row) {
+    return d->lenient ? read_leniently(d, plan, vec, capacity, row) : read_value(d, plan, vec, capacity, row);
 }
 
 static bool read_array(struct decoding *d, const struct object_plan *plan, struct vector *vec, int row) {
