@@ -54,10 +54,7 @@ static enum status undefined_function(const struct context *ctx, const struct as
         error_hint(err, "here it is %s", foreign[i].instead);
         return status;
     }
-    int count = function_count();
-    const char **names = ARENA_ARRAY(b->arena, const char *, count);
-    for (int i = 0; i < count; i++) names[i] = function_at(i)->name;
-    const char *near = str_nearest(name, names, count);
+    const char *near = function_nearest(name, b->arena);
     if (near) error_hint(err, "did you mean %s?", near);
     return status;
 }

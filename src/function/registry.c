@@ -32,6 +32,12 @@ const struct function_info *function_at(int index) {
     return index >= 0 && index < ENTRY_COUNT ? &entries[index].info : NULL;
 }
 
+const char *function_nearest(const char *name, struct arena *arena) {
+    const char **names = ARENA_ARRAY(arena, const char *, ENTRY_COUNT);
+    for (int i = 0; i < ENTRY_COUNT; i++) names[i] = entries[i].info.name;
+    return str_nearest(name, names, ENTRY_COUNT);
+}
+
 static const struct function_entry *find(struct str name) {
     for (int i = 0; i < ENTRY_COUNT; i++)
         if (str_equal_nocase(name, str_from(entries[i].info.name))) return &entries[i];

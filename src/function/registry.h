@@ -21,6 +21,8 @@ struct function_info {
 };
 int function_count(void);
 const struct function_info *function_at(int index);
+/* The name of the function nearest to name, for did-you-mean hints; NULL when none is near. arena: for the search. */
+const char *function_nearest(const char *name, struct arena *arena);
 const struct function_info *function_find(struct str name); /* any case; NULL when there is none */
 
 /* Finds the overload of `name` for the arguments and returns the call with implicit casts inserted (widening numerics,

@@ -390,10 +390,7 @@ static enum status describe_function(struct statement_ctx *ctx, const struct ast
     if (!info) {
         error_set_at(err, STATUS_UNDEFINED_FUNCTION, describe->name->node.offset, describe->name->node.length,
                      "there is no function \"%s\"", wanted);
-        int count = function_count();
-        const char **names = ARENA_ARRAY(ctx->arena, const char *, count);
-        for (int i = 0; i < count; i++) names[i] = function_at(i)->name;
-        const char *near = str_nearest(wanted, names, count);
+        const char *near = function_nearest(wanted, ctx->arena);
         if (near) error_hint(err, "did you mean %s?", near);
         return STATUS_UNDEFINED_FUNCTION;
     }
