@@ -25,7 +25,8 @@ int str_compare_nocase(const char *a, const char *b);
 /* Levenshtein distance with transpositions, cut off at limit + 1; ASCII case is ignored. For did-you-mean hints. */
 int str_distance(struct str a, struct str b, int limit);
 
-/* The candidate nearest to name, or NULL when none is near enough to be worth suggesting. */
+/* The candidate nearest to name, or NULL when none is near enough to be worth suggesting. Of several as near the first that has more
+ * letters than name, else the first. */
 const char *str_nearest(const char *name, const char *const *candidates, int count);
 
 /* Heap text buffer, always NUL-terminated once something was added. Zero-initialised is empty. */

@@ -87,8 +87,8 @@ static const struct option_def csv_options[] = {
      .type = OPTION_BOOL,
      .default_value = "false",
      .doc = "a value that cannot be read is NULL (in a NOT NULL column its record is skipped), and a record with "
-            "another number of fields "
-            "or broken quotes is skipped and counted, instead of failing the query"},
+            "another number of fields or "
+            "broken quotes is skipped and counted, instead of failing the query"},
     {.name = "csv.nested-encoding",
      .type = OPTION_ENUM,
      .choices = "delimited|json",

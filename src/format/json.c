@@ -33,8 +33,7 @@ static const struct option_def json_options[] = {
      .type = OPTION_BOOL,
      .default_value = "false",
      .doc = "a value that cannot be read is NULL (in a NOT NULL column its record is skipped), and a record that is no "
-            "JSON is skipped and "
-            "counted, instead of failing the query"},
+            "JSON is skipped and counted, instead of failing the query"},
     {.name = "json.timestamp-format.standard",
      .type = OPTION_ENUM,
      .choices = "SQL|ISO-8601",
